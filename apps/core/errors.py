@@ -1,0 +1,80 @@
+"""One tree of errors. Each knows its code, its HTTP status and, where there is one, the field and the remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class TerrariumError(Exception):
+    """Base: what went wrong, said to a person, with a stable code for programs."""
+
+    code = "INTERNAL_ERROR"
+    status = 500
+
+    def __init__(self, message: str, *, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+
+class Invalid(TerrariumError):
+    """The request cannot be used as it is. Names the field and what to do about it."""
+
+    code = "VALIDATION_ERROR"
+    status = 422
+
+    def __init__(self, message: str, *, field: str | None = None, details: dict[str, Any] | None = None) -> None:
+        merged = dict(details or {})
+        if field is not None:
+            merged = {"field": field, "error": message, **merged}
+        super().__init__(message, details=merged or None)
+        self.field = field
+
+
+class NotFound(TerrariumError):
+    """There is no such thing, or not for this reader."""
+
+    code = "NOT_FOUND"
+    status = 404
+
+
+class Unauthorized(TerrariumError):
+    """Nobody is signed in."""
+
+    code = "UNAUTHORIZED"
+    status = 401
+
+
+class Forbidden(TerrariumError):
+    """Signed in, but this is not theirs to do."""
+
+    code = "FORBIDDEN"
+    status = 403
+
+
+class Conflict(TerrariumError):
+    """The thing is not in a state that allows this."""
+
+    code = "CONFLICT"
+    status = 409
+
+
+class TooLarge(TerrariumError):
+    """More than we take in one request."""
+
+    code = "TOO_LARGE"
+    status = 413
+
+
+class Throttled(TerrariumError):
+    """Too many requests; `details.retry_after` says how many seconds to wait."""
+
+    code = "RATE_LIMITED"
+    status = 429
+
+
+class Unavailable(TerrariumError):
+    """Something we depend on does not answer."""
+
+    code = "UNAVAILABLE"
+    status = 503

@@ -1,0 +1,35 @@
+"""Core's rows: people and keys, jobs and their events, workers, system events."""
+
+from apps.core.models.accounts import ApiKey, LoginLink, Role, User
+from apps.core.models.jobs import (
+    ACTIVE_STATUSES,
+    TERMINAL_STATUSES,
+    AttemptOutcome,
+    FairShare,
+    Job,
+    JobAttempt,
+    JobEvent,
+    JobStatus,
+    QueueState,
+    Worker,
+)
+from apps.core.models.system import Severity, SystemEvent
+
+__all__ = [
+    "ACTIVE_STATUSES",
+    "TERMINAL_STATUSES",
+    "ApiKey",
+    "AttemptOutcome",
+    "FairShare",
+    "Job",
+    "JobAttempt",
+    "JobEvent",
+    "JobStatus",
+    "LoginLink",
+    "QueueState",
+    "Role",
+    "Severity",
+    "SystemEvent",
+    "User",
+    "Worker",
+]

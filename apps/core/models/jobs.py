@@ -1,0 +1,228 @@
+"""The one queue: jobs, their executions, their events, and who works on them. Rules live in `apps.core.jobs`."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+from apps.core import ids
+from apps.core.fields import TransactionId
+
+
+class JobStatus(models.TextChoices):
+    """The life of a job."""
+
+    PENDING = "pending"
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+
+
+TERMINAL_STATUSES = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.TIMEOUT)
+ACTIVE_STATUSES = (JobStatus.PENDING, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)
+
+
+class Job(models.Model):
+    """A piece of work that takes longer than a request. Queues, leases, executes, retries; results live elsewhere.
+
+    `attempt` is the fencing token: a worker may write only while it holds the number it claimed. `fair_tag` is
+    the virtual finish time given at enqueue, so that users share a queue whatever each has waiting.
+    `topic` groups jobs for a stream, a pause or a cancel (an experiment run's id, say).
+    """
+
+    job_id = models.CharField(primary_key=True, max_length=40, default=ids.new_job_id, editable=False)
+    kind = models.CharField(max_length=64)
+    queue = models.CharField(max_length=32, default="cpu")
+    topic = models.CharField(max_length=64, blank=True, default="")
+    owner = models.ForeignKey("core.User", null=True, on_delete=models.SET_NULL, related_name="jobs")
+    status = models.CharField(max_length=16, choices=JobStatus.choices, default=JobStatus.QUEUED)
+    priority = models.SmallIntegerField(default=0)
+    fair_tag = models.FloatField(default=0.0)
+    payload = models.JSONField(default=dict)
+
+    attempt = models.PositiveIntegerField(default=0)
+    max_attempts = models.PositiveSmallIntegerField(default=3)
+    kills = models.PositiveSmallIntegerField(default=0)
+    worker = models.CharField(max_length=120, blank=True, default="")
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    available_at = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(null=True, blank=True)
+    timeout_seconds = models.FloatField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    pause_requested_at = models.DateTimeField(null=True, blank=True)
+
+    progress = models.FloatField(default=0.0)
+    progress_note = models.CharField(max_length=200, blank=True, default="")
+    last_seq = models.PositiveIntegerField(default=0)
+    error_code = models.CharField(max_length=64, blank=True, default="")
+    error_message = models.TextField(blank=True, default="")
+    quarantined_at = models.DateTimeField(null=True, blank=True)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=JobStatus.values), name="core_job_status_known"),
+            models.CheckConstraint(
+                condition=Q(status=JobStatus.RUNNING, lease_expires_at__isnull=False, worker__gt="")
+                | (~Q(status=JobStatus.RUNNING) & Q(lease_expires_at__isnull=True)),
+                name="core_job_running_means_leased",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=TERMINAL_STATUSES, finished_at__isnull=False)
+                | (~Q(status__in=TERMINAL_STATUSES) & Q(finished_at__isnull=True)),
+                name="core_job_terminal_means_finished",
+            ),
+            models.CheckConstraint(
+                condition=Q(started_at__isnull=True) | Q(finished_at__isnull=True) | Q(finished_at__gte=F("started_at")),
+                name="core_job_finishes_after_start",
+            ),
+            models.CheckConstraint(condition=Q(progress__gte=0, progress__lte=1), name="core_job_progress_range"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["queue", "-priority", "fair_tag", "job_id"],
+                name="core_job_claim",
+                condition=Q(status=JobStatus.QUEUED),
+            ),
+            models.Index(fields=["lease_expires_at"], name="core_job_lease", condition=Q(status=JobStatus.RUNNING)),
+            models.Index(
+                fields=["deadline_at"],
+                name="core_job_deadline",
+                condition=Q(deadline_at__isnull=False, finished_at__isnull=True),
+            ),
+            models.Index(fields=["topic", "status"], name="core_job_topic"),
+            models.Index(fields=["status", "-created_at"], name="core_job_status_recent"),
+            models.Index(fields=["finished_at"], name="core_job_finished"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.job_id} ({self.status})"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing more will happen to this job."""
+        return self.status in TERMINAL_STATUSES
+
+
+class AttemptOutcome(models.TextChoices):
+    """How one execution ended."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+    PAUSED = "paused"
+    LOST = "lost"
+
+
+class JobAttempt(models.Model):
+    """One execution of a job: who ran it, for how long, at what cost, and how it ended."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveIntegerField()
+    worker = models.CharField(max_length=120)
+    host = models.CharField(max_length=120)
+    outcome = models.CharField(max_length=16, choices=AttemptOutcome.choices, default=AttemptOutcome.RUNNING)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    cpu_seconds = models.FloatField(null=True, blank=True)
+    wall_seconds = models.FloatField(null=True, blank=True)
+    peak_memory_mb = models.FloatField(null=True, blank=True)
+    error_code = models.CharField(max_length=64, blank=True, default="")
+    error_message = models.TextField(blank=True, default="")
+    stack_trace = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["job", "number"], name="core_jobattempt_number_once"),
+            models.CheckConstraint(
+                condition=Q(outcome="running", ended_at__isnull=True) | (~Q(outcome="running") & Q(ended_at__isnull=False)),
+                name="core_jobattempt_ended_means_outcome",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.job_id} attempt {self.number}: {self.outcome}"
+
+
+class JobEvent(models.Model):
+    """One entry of the append-only log behind every live view, written in the transaction it describes.
+
+    Its position is `(xid, id)`: readers stop below the oldest transaction still running, so a row that commits
+    late is never skipped. `job` is null for an event of a topic as a whole; `seq` counts within a job.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
+    job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.CASCADE, related_name="events", db_index=False)
+    topic = models.CharField(max_length=64, blank=True, default="")
+    seq = models.PositiveIntegerField(default=0)
+    type = models.CharField(max_length=32)
+    payload = models.JSONField(default=dict)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["job", "seq"], condition=Q(job__isnull=False), name="core_jobevent_seq_once"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["xid", "id"], name="core_jobevent_position"),
+            models.Index(fields=["topic", "xid", "id"], name="core_jobevent_topic"),
+            models.Index(fields=["job", "xid", "id"], name="core_jobevent_job"),
+            models.Index(fields=["at"], name="core_jobevent_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.xid}-{self.id}"
+
+
+class FairShare(models.Model):
+    """Start-time fair queueing: the last virtual finish time given to each user of a queue."""
+
+    queue = models.CharField(max_length=32)
+    user_key = models.CharField(max_length=40, blank=True, default="")
+    virtual_time = models.FloatField(default=0.0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["queue", "user_key"], name="core_fairshare_user_once")]
+
+    def __str__(self) -> str:
+        return f"{self.queue}/{self.user_key}: {self.virtual_time:g}"
+
+
+class QueueState(models.Model):
+    """A queue's switch and clock: whether it is paused, and its virtual time (the tag last claimed)."""
+
+    queue = models.CharField(primary_key=True, max_length=32)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    virtual_time = models.FloatField(default=0.0)
+
+    def __str__(self) -> str:
+        return self.queue
+
+
+class Worker(models.Model):
+    """A worker process as it last reported itself."""
+
+    name = models.CharField(primary_key=True, max_length=120)
+    host = models.CharField(max_length=120)
+    pid = models.PositiveIntegerField()
+    queues = models.JSONField(default=list)
+    concurrency = models.PositiveSmallIntegerField()
+    running = models.PositiveSmallIntegerField(default=0)
+    version = models.CharField(max_length=32)
+    started_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,111 @@
+"""ARC tasks, the families curators group them in, and the earlier contents of tasks that were scored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from apps.core import ids
+from apps.core.fields import TimestampMixin
+
+
+class TaskSource(models.TextChoices):
+    """Which split of its dataset a task belongs to."""
+
+    TRAINING = "training"
+    EVALUATION = "evaluation"
+    TEST = "test"
+
+
+class Difficulty(models.TextChoices):
+    """A curator's judgement."""
+
+    EASY = "easy"
+    MEDIUM = "medium"
+    HARD = "hard"
+    UNKNOWN = "unknown"
+
+
+class TaskFamily(models.Model):
+    """Tasks that ask for the same kind of thinking."""
+
+    family_id = models.CharField(primary_key=True, max_length=40, default=ids.new_family_id, editable=False)
+    family_name = models.CharField(max_length=200, unique=True)
+    description = models.TextField(blank=True, default="")
+    common_patterns = models.JSONField(default=list, blank=True)
+    avg_difficulty = models.FloatField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "task_families"
+        verbose_name_plural = "task families"
+
+    def __str__(self) -> str:
+        return self.family_name
+
+
+class ArcTask(TimestampMixin):
+    """One puzzle, in its current version.
+
+    `task_id` is `<dataset>:<raw id>`. `tests` holds every test pair (`output` may be null); `test_input` and
+    `test_output` are the first, as the schema has them. `content_hash` ignores the order of pairs, so that the
+    same puzzle in two datasets finds itself. Triggers refuse grids outside 1..30 by 1..30 of 0..9.
+    """
+
+    task_id = models.CharField(primary_key=True, max_length=120)
+    raw_id = models.CharField(max_length=80)
+    dataset = models.CharField(max_length=32)
+    dataset_version = models.CharField(max_length=64, blank=True, default="")
+    version = models.PositiveIntegerField(default=1)
+    task_source = models.CharField(max_length=16, choices=TaskSource.choices, default=TaskSource.TRAINING)
+    difficulty_level = models.CharField(max_length=8, choices=Difficulty.choices, default=Difficulty.UNKNOWN)
+    train_examples = models.JSONField()
+    tests = models.JSONField()
+    test_input = models.JSONField()
+    test_output = models.JSONField(null=True, blank=True)
+    content_hash = models.CharField(max_length=64)
+    family = models.ForeignKey(TaskFamily, null=True, blank=True, on_delete=models.SET_NULL, related_name="tasks")
+    metadata = models.JSONField(default=dict, blank=True, db_column="metadata_json")
+
+    class Meta:
+        db_table = "arc_tasks"
+        ordering = ["task_id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(task_source__in=TaskSource.values), name="tasks_arctask_source_known"),
+            models.CheckConstraint(
+                condition=Q(difficulty_level__in=Difficulty.values), name="tasks_arctask_difficulty_known"
+            ),
+            models.UniqueConstraint(fields=["dataset", "raw_id"], name="tasks_arctask_raw_id_once"),
+        ]
+        indexes = [
+            models.Index(fields=["dataset", "task_source", "task_id"], name="tasks_arctask_split"),
+            models.Index(fields=["content_hash"], name="tasks_arctask_content"),
+            models.Index(fields=["raw_id"], name="tasks_arctask_raw"),
+        ]
+
+    def __str__(self) -> str:
+        return self.task_id
+
+    @property
+    def truths(self) -> list[Any]:
+        """The test outputs in order, null where unknown."""
+        return [test["output"] for test in self.tests]
+
+
+class ArcTaskVersion(models.Model):
+    """What a task was before a change made after it had been scored."""
+
+    task = models.ForeignKey(ArcTask, on_delete=models.CASCADE, related_name="versions")
+    version = models.PositiveIntegerField()
+    train_examples = models.JSONField()
+    tests = models.JSONField()
+    content_hash = models.CharField(max_length=64)
+    replaced_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["task", "version"], name="tasks_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.task_id} v{self.version}"

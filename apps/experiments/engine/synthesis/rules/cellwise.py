@@ -1,0 +1,95 @@
+"""Cell-wise rules: each output cell as a decision list over the features of its cell in a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from apps.experiments.engine.synthesis.rules import features
+from apps.experiments.engine.synthesis.rules.base import Candidate, Meter, Pairs, candidate, op
+from apps.experiments.engine.synthesis.rules.frames import FrameCall, frame_text, views_of
+from apps.experiments.engine.synthesis.rules.learn import Effort, apply_rules, learn, rules_text
+from apps.tasks.engine.puzzle import Grid
+
+MAX_CELLS = 9000
+"""Beyond this many demonstration cells the search is left out: a bound on time and memory."""
+
+
+def _text(params: Any) -> str:
+    frame_call, _bg, rules = params
+    body = "\n".join("    " + line for line in rules_text(rules, "cell").split("\n"))
+    return f"each cell of {frame_text(frame_call)}:\n{body}"
+
+
+@op("cells", _text)
+def _run(grid: Grid, params: Any) -> Grid | None:
+    frame_call, bg_mode, rules = params
+    views = views_of(grid, frame_call)
+    if views is None:
+        return None
+    names = tuple(name for name, _view in views[1:])
+    primary = views[0][1]
+    rows = features.table(primary, bg_mode, [view for _name, view in views[1:]])
+    if any(name not in features.positions(names) for name in _names(rules)):
+        return None
+    out = apply_rules(rules, rows, features.positions(names))
+    if (out < 0).any() or (out > 9).any():
+        return None
+    return out.reshape(primary.shape)
+
+
+def _names(rules: Any) -> set[str]:
+    used = {condition[0] for conditions, _action in rules for condition in conditions}
+    return used | {action[1] for _conditions, action in rules if action[0] == "copy"}
+
+
+def cellwise(
+    pairs: Pairs,
+    tests: Sequence[Grid],
+    meter: Meter,
+    frame_call: FrameCall = ("same",),
+    cost: int = 0,
+    family: str = "cells",
+    effort: Effort | None = None,
+) -> list[Candidate]:
+    """Cell-wise rules under one frame that reproduce every pair."""
+    given = [views_of(pair[0], frame_call) for pair in pairs]
+    asked = [views_of(grid, frame_call) for grid in tests]
+    names = tuple(name for name, _view in given[0][1:]) if given and given[0] else ()
+    shaped = []
+    for views, (_given, wanted) in zip(given, pairs, strict=True):
+        if views is None or views[0][1].shape != wanted.shape or tuple(v[0] for v in views[1:]) != names:
+            return []
+        shaped.append(views)
+    probed = []
+    for views in asked:
+        if views is None or tuple(v[0] for v in views[1:]) != names:
+            return []
+        probed.append(views)
+    if sum(wanted.size for _given, wanted in pairs) > MAX_CELLS:
+        return []
+    target = np.concatenate([wanted.ravel() for _given, wanted in pairs])
+    result: list[Candidate] = []
+    primaries = [views[0][1] for views in shaped + probed]
+    for rank, bg_mode in enumerate(features.background_modes(primaries)):
+        if meter.empty:
+            break
+        train = np.concatenate([features.table(v[0][1], bg_mode, [x for _n, x in v[1:]]) for v in shaped], axis=1)
+        test = np.concatenate([features.table(v[0][1], bg_mode, [x for _n, x in v[1:]]) for v in probed], axis=1)
+        meter.spend((train.size + test.size) // 500)
+        for item in learn(features.schema(names), train, test, target, meter, effort):
+            outputs = []
+            start = 0
+            for views in probed:
+                shape = views[0][1].shape
+                outputs.append(item.test[start : start + shape[0] * shape[1]].reshape(shape))
+                start += shape[0] * shape[1]
+            calls = (("cells", (frame_call, bg_mode, item.rules)),)
+            found = candidate(calls, item.cost + cost + 100 * rank, family, tests, outputs)
+            if found is not None:
+                result.append(found)
+        if result:
+            break
+    return result

@@ -1,0 +1,285 @@
+"""Connected components and their properties, compiled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+PROPS = (
+    "size", "height", "width", "rank_big", "rank_small", "on_edge", "is_box", "holes", "sym_lr", "sym_ud",
+    "same_shape", "same_size", "same_colour", "colours", "main_colour", "rare_colour", "around", "square",
+    "rank_top", "rank_left", "rank_bottom", "rank_right", "touching", "inside", "rank_colours", "rank_holes",
+    "same_form", "top", "left", "rare_count", "rank_rare",
+)  # fmt: skip
+"""The columns of `properties`, in order. `top` and `left` are for placing, not for rules."""
+
+COLOUR_PROPS = frozenset({"main_colour", "rare_colour", "around"})
+"""Properties whose values are colours, 10 meaning none."""
+
+SIZE, HEIGHT, WIDTH, ON_EDGE, IS_BOX, HOLES = 0, 1, 2, 5, 6, 7
+MAIN, RARE, AROUND, TOP, LEFT = 14, 15, 16, 27, 28
+NONE = 10
+
+
+@njit(cache=True)
+def label(g: Any, mode: int, bg: int) -> Any:
+    """Label components in scan order; -1 where the cell belongs to none.
+
+    Modes: 0 same colour, 4-connected, every cell; 1 same colour, 8-connected, not background;
+    2 any colour but background, 8-connected; 3 same colour, 4-connected, not background;
+    4 any colour but background, 4-connected.
+    """
+    h, w = g.shape
+    labels = np.full((h, w), -1, np.int16)
+    stack = np.empty((h * w, 2), np.int16)
+    n = 0
+    for r in range(h):
+        for c in range(w):
+            if labels[r, c] >= 0 or (mode != 0 and g[r, c] == bg):
+                continue
+            labels[r, c] = n
+            stack[0, 0] = r
+            stack[0, 1] = c
+            top = 1
+            while top > 0:
+                top -= 1
+                y = stack[top, 0]
+                x = stack[top, 1]
+                for dy in range(-1, 2):
+                    for dx in range(-1, 2):
+                        if (dy == 0 and dx == 0) or (mode in (0, 3, 4) and dy != 0 and dx != 0):
+                            continue
+                        v = y + dy
+                        u = x + dx
+                        if v < 0 or u < 0 or v >= h or u >= w or labels[v, u] >= 0:
+                            continue
+                        if mode in (2, 4):
+                            if g[v, u] == bg:
+                                continue
+                        elif g[v, u] != g[y, x]:
+                            continue
+                        labels[v, u] = n
+                        stack[top, 0] = v
+                        stack[top, 1] = u
+                        top += 1
+            n += 1
+    return labels, n
+
+
+@njit(cache=True)
+def _mix(a: int, b: int) -> int:
+    x = np.uint64(a) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(b) * np.uint64(0xC2B2AE3D27D4EB4F)
+    x ^= x >> np.uint64(29)
+    x *= np.uint64(0xBF58476D1CE4E5B9)
+    x ^= x >> np.uint64(32)
+    return np.int64(x >> np.uint64(2))
+
+
+@njit(cache=True)
+def _rank(values: Any, group: Any, descending: bool) -> Any:
+    """How many distinct-or-equal group mates come strictly before each item."""
+    n = len(values)
+    ranks = np.zeros(n, np.int16)
+    for i in range(n):
+        count = 0
+        for j in range(n):
+            if group[i] == group[j] and (values[j] > values[i] if descending else values[j] < values[i]):
+                count += 1
+        ranks[i] = count
+    return ranks
+
+
+@njit(cache=True)
+def _matches(values: Any, group: Any) -> Any:
+    """How many items of the same group share each item's value, itself included."""
+    n = len(values)
+    counts = np.zeros(n, np.int16)
+    for i in range(n):
+        for j in range(n):
+            if group[i] == group[j] and values[i] == values[j]:
+                counts[i] += 1
+    return counts
+
+
+@njit(cache=True)
+def boxes(labels: Any, n: int) -> Any:
+    """Top, left, bottom, right (inclusive) of each component."""
+    h, w = labels.shape
+    box = np.zeros((n, 4), np.int16)
+    for k in range(n):
+        box[k, 0] = h
+        box[k, 1] = w
+        box[k, 2] = -1
+        box[k, 3] = -1
+    for r in range(h):
+        for c in range(w):
+            k = labels[r, c]
+            if k >= 0:
+                box[k, 0] = min(box[k, 0], r)
+                box[k, 1] = min(box[k, 1], c)
+                box[k, 2] = max(box[k, 2], r)
+                box[k, 3] = max(box[k, 3], c)
+    return box
+
+
+@njit(cache=True)
+def _euler(labels: Any, n: int, eight: bool) -> Any:
+    """Holes of each component: one minus its Euler number, counted over 2x2 windows."""
+    h, w = labels.shape
+    total = np.zeros(n, np.int32)
+    quad = np.empty(4, np.int32)
+    for r in range(-1, h):
+        for c in range(-1, w):
+            for i in range(4):
+                y = r + i // 2
+                x = c + i % 2
+                quad[i] = labels[y, x] if 0 <= y < h and 0 <= x < w else -1
+            for i in range(4):
+                k = quad[i]
+                if k < 0:
+                    continue
+                seen = False
+                for j in range(i):
+                    if quad[j] == k:
+                        seen = True
+                if seen:
+                    continue
+                m = 0
+                for j in range(4):
+                    if quad[j] == k:
+                        m += 1
+                if m == 1:
+                    total[k] += 1
+                elif m == 3:
+                    total[k] -= 1
+                elif m == 2 and ((quad[0] == k and quad[3] == k) or (quad[1] == k and quad[2] == k)):
+                    total[k] += -2 if eight else 2
+    holes = np.zeros(n, np.int16)
+    for k in range(n):
+        holes[k] = 1 - total[k] // 4
+    return holes
+
+
+@njit(cache=True)
+def properties(g: Any, labels: Any, n: int, bg: int, eight: bool) -> Any:
+    """The properties of every component, one row each, in the order of `PROPS`."""
+    h, w = g.shape
+    out = np.zeros((n, 31), np.int16)
+    if n == 0:
+        return out
+    box = boxes(labels, n)
+    colour_counts = np.zeros((n, 10), np.int32)
+    shape_hash = np.zeros(n, np.int64)
+    form_hash = np.zeros((n, 8), np.int64)
+    lr = np.ones(n, np.int16)
+    ud = np.ones(n, np.int16)
+    around = np.full(n, -1, np.int16)
+    touch = np.zeros((n, 64), np.int8)
+    for r in range(h):
+        for c in range(w):
+            k = labels[r, c]
+            if k < 0:
+                continue
+            colour_counts[k, g[r, c]] += 1
+            a = r - box[k, 0]
+            b = c - box[k, 1]
+            p = box[k, 2] - r
+            q = box[k, 3] - c
+            shape_hash[k] += _mix(a + 1, b + 1)
+            form_hash[k, 0] += _mix(a + 1, b + 1)
+            form_hash[k, 1] += _mix(a + 1, q + 1)
+            form_hash[k, 2] += _mix(p + 1, b + 1)
+            form_hash[k, 3] += _mix(p + 1, q + 1)
+            form_hash[k, 4] += _mix(b + 1, a + 1)
+            form_hash[k, 5] += _mix(q + 1, a + 1)
+            form_hash[k, 6] += _mix(b + 1, p + 1)
+            form_hash[k, 7] += _mix(q + 1, p + 1)
+            x = box[k, 1] + q
+            if labels[r, x] != k or g[r, x] != g[r, c]:
+                lr[k] = 0
+            y = box[k, 0] + p
+            if labels[y, c] != k or g[y, c] != g[r, c]:
+                ud[k] = 0
+            for d in range(4):
+                v = r + (d == 1) - (d == 0)
+                u = c + (d == 3) - (d == 2)
+                if v < 0 or u < 0 or v >= h or u >= w or labels[v, u] == k:
+                    continue
+                j = labels[v, u]
+                if around[k] == -1:
+                    around[k] = g[v, u]
+                elif around[k] != g[v, u]:
+                    around[k] = 10
+                if g[v, u] != bg and g[r, c] != bg and j >= 0:
+                    touch[k, j % 64] = 1
+    group = np.zeros(n, np.int16)
+    forms = np.zeros(n, np.int64)
+    for k in range(n):
+        size = 0
+        main = 0
+        rare = -1
+        for c in range(10):
+            m = colour_counts[k, c]
+            size += m
+            if m > colour_counts[k, main]:
+                main = c
+        colours = 0
+        for c in range(10):
+            m = colour_counts[k, c]
+            if m > 0:
+                colours += 1
+                if c != main and (rare < 0 or m < colour_counts[k, rare]):
+                    rare = c
+        height = box[k, 2] - box[k, 0] + 1
+        width = box[k, 3] - box[k, 1] + 1
+        out[k, 0] = size
+        out[k, 1] = height
+        out[k, 2] = width
+        out[k, 5] = box[k, 0] == 0 or box[k, 1] == 0 or box[k, 2] == h - 1 or box[k, 3] == w - 1
+        out[k, 6] = size == height * width
+        out[k, 8] = lr[k]
+        out[k, 9] = ud[k]
+        out[k, 13] = colours
+        out[k, 14] = main
+        out[k, 15] = rare if rare >= 0 else 10
+        out[k, 16] = around[k] if around[k] >= 0 else 10
+        out[k, 17] = height == width
+        m = 0
+        for j in range(64):
+            m += touch[k, j]
+        out[k, 22] = m
+        out[k, 27] = box[k, 0]
+        out[k, 28] = box[k, 1]
+        out[k, 29] = size - colour_counts[k, main]
+        group[k] = main == bg and colours == 1
+        best = form_hash[k, 0]
+        for j in range(1, 8):
+            best = min(best, form_hash[k, j])
+        forms[k] = best
+    if n <= 120:
+        for k in range(n):
+            m = 0
+            for j in range(n):
+                if (
+                    j != k and group[j] == 0 and box[j, 0] >= box[k, 0] and box[j, 1] >= box[k, 1]
+                    and box[j, 2] <= box[k, 2] and box[j, 3] <= box[k, 3]
+                ):  # fmt: skip
+                    m += 1
+            out[k, 23] = m
+    out[:, 7] = _euler(labels, n, eight)
+    out[:, 3] = _rank(out[:, 0], group, True)
+    out[:, 4] = _rank(out[:, 0], group, False)
+    out[:, 10] = _matches(shape_hash, group)
+    out[:, 11] = _matches(out[:, 0], group)
+    out[:, 12] = _matches(out[:, 14], group)
+    out[:, 18] = _rank(box[:, 0], group, False)
+    out[:, 19] = _rank(box[:, 1], group, False)
+    out[:, 20] = _rank(box[:, 2], group, True)
+    out[:, 21] = _rank(box[:, 3], group, True)
+    out[:, 24] = _rank(out[:, 13], group, True)
+    out[:, 25] = _rank(out[:, 7], group, True)
+    out[:, 26] = _matches(forms, group)
+    out[:, 30] = _rank(out[:, 29], group, True)
+    return out

@@ -1,0 +1,47 @@
+"""The entry: every family on a puzzle, merged and ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from apps.experiments.engine.synthesis.program import Program
+from apps.experiments.engine.synthesis.rules.base import Candidate, Meter, Pairs, contiguous, merged
+from apps.experiments.engine.synthesis.rules.cellwise import cellwise
+from apps.tasks.engine.puzzle import Grid, Puzzle
+
+Family = Callable[[Pairs, Sequence[Grid], Meter], list[Candidate]]
+
+KEEP = 8
+"""Distinct answers returned for a puzzle."""
+
+
+def _cells(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]:
+    if any(given.shape != wanted.shape for given, wanted in pairs):
+        return []
+    return cellwise(pairs, tests, meter)
+
+
+FAMILIES: dict[str, Family] = {"cells": _cells}
+"""Every family by name: `family(pairs, tests, meter)` gives candidates that reproduce every pair."""
+
+
+def propose_candidates(
+    pairs: Pairs, tests: Sequence[Grid], steps: int, families: Sequence[str] | None = None
+) -> list[Candidate]:
+    """Candidates of the named families (default all), merged by answer, cheapest first."""
+    pairs = [(contiguous(given), contiguous(wanted)) for given, wanted in pairs]
+    tests = [contiguous(grid) for grid in tests]
+    if not pairs or not tests:
+        return []
+    meter = Meter(steps)
+    found: list[Candidate] = []
+    for name in families or FAMILIES:
+        if meter.empty:
+            break
+        found += FAMILIES[name](pairs, tests, meter)
+    return merged(found, KEEP)
+
+
+def propose(puzzle: Puzzle, steps: int) -> list[Program]:
+    """Programs that reproduce every demonstration and answer every test input, cheapest first."""
+    return [item.program for item in propose_candidates(puzzle.train, puzzle.test_inputs, steps)]

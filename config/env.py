@@ -42,6 +42,7 @@ class AppConfig(BaseModel):
     secure_cookies: bool | None = None
 
     storage_root: str = "var"
+    logs_dir: str | None = None
     enable_auth: bool = True
     jwt_secret_key: str | None = Field(None, min_length=32)
     login_attempts_per_minute: int = Field(10, ge=1)
@@ -89,6 +90,11 @@ class AppConfig(BaseModel):
     def storage_path(self) -> Path:
         """Where files live; relative paths are under the project folder."""
         return (BASE_DIR / self.storage_root).resolve()
+
+    @property
+    def logs_path(self) -> Path:
+        """Where the processes of this machine log; `logs` in the storage folder unless set."""
+        return (BASE_DIR / self.logs_dir).resolve() if self.logs_dir else self.storage_path / "logs"
 
     @property
     def is_postgres(self) -> bool:

@@ -14,6 +14,7 @@ CONFIG: AppConfig = read_config()
 VERSION = "0.1.0"
 VAR_DIR = CONFIG.storage_path
 VAR_DIR.mkdir(parents=True, exist_ok=True)
+LOGS_DIR = CONFIG.logs_path
 
 
 def _kept_secret(name: str) -> str:

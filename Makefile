@@ -1,0 +1,30 @@
+# `make run` starts everything on the embedded default; `make test` runs everything that can be tested here.
+PYTHON ?= $(firstword $(foreach v,python3.13 python3.12 python3.11 python3 python,$(shell command -v $(v) 2>/dev/null)))
+BIN := .venv/bin
+
+.PHONY: run test setup setup-dev lint types check clean help
+
+run:  ## set up, start everything, print one link
+	@"$(PYTHON)" config/bootstrap.py
+	@exec $(BIN)/python manage.py up
+
+test: setup-dev  ## every test, on SQLite and on PostgreSQL and Redis where they can be had
+	@$(BIN)/python -m tests.run
+
+setup:
+	@"$(PYTHON)" config/bootstrap.py
+
+setup-dev:
+	@"$(PYTHON)" config/bootstrap.py --dev
+
+lint: setup-dev  ## style, types and the import law
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+
+clean:  ## forget the environment and all data
+	rm -rf .venv var
+
+help:
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'

@@ -31,6 +31,13 @@ class Invalid(TerrariumError):
         self.field = field
 
 
+class BadRequest(TerrariumError):
+    """The request cannot even be read."""
+
+    code = "BAD_REQUEST"
+    status = 400
+
+
 class NotFound(TerrariumError):
     """There is no such thing, or not for this reader."""
 
@@ -52,6 +59,13 @@ class Forbidden(TerrariumError):
     status = 403
 
 
+class MethodNotAllowed(TerrariumError):
+    """The address exists, but not for this HTTP method."""
+
+    code = "METHOD_NOT_ALLOWED"
+    status = 405
+
+
 class Conflict(TerrariumError):
     """The thing is not in a state that allows this."""
 
@@ -64,6 +78,13 @@ class TooLarge(TerrariumError):
 
     code = "TOO_LARGE"
     status = 413
+
+
+class UnsupportedMedia(TerrariumError):
+    """The body is not of a type we read."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    status = 415
 
 
 class Throttled(TerrariumError):

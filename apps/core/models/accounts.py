@@ -25,11 +25,16 @@ class User(AbstractUser):
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.RESEARCHER)
     last_looked_at = models.DateTimeField(null=True, blank=True)
 
+    granted_scopes: frozenset[str] | None = None
+    """What the key or token behind this request carries; null for a session, which has all of its role."""
+
     class Meta(AbstractUser.Meta):
         constraints = [models.CheckConstraint(condition=Q(role__in=Role.values), name="core_user_role_known")]
 
     def has_role(self, role: str) -> bool:
-        """Whether this member's role includes `role`."""
+        """Whether this member's role includes `role`. A key without the `admin` scope never acts as an admin."""
+        if role == Role.ADMIN and self.granted_scopes is not None and "admin" not in self.granted_scopes:
+            return False
         order = list(Role.values)
         return self.is_superuser or order.index(self.role) >= order.index(role)
 
@@ -56,7 +61,7 @@ class ApiKey(models.Model):
 
 
 class LoginLink(models.Model):
-    """A link that signs one person in once."""
+    """A link that signs one person in once; `loopback_only` ones work on the machine itself and through SSH tunnels."""
 
     link_id = models.CharField(primary_key=True, max_length=40, default=ids.new_login_link_id, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="login_links")
@@ -64,6 +69,7 @@ class LoginLink(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
+    loopback_only = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return f"Login link for {self.user}"

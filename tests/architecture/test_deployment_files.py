@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 import yaml
+from compose_spec import PyCompose
 
 from config.env import AppConfig
 
@@ -44,3 +46,13 @@ def test_the_image_does_not_run_as_root_and_has_a_gpu_target() -> None:
     stages = (ROOT / "Dockerfile").read_text()
     assert re.search(r"^USER terrarium$", stages, re.M)
     assert re.search(r"^FROM \S+ AS gpu$", stages, re.M)
+
+
+def test_compose_holds_to_the_compose_specification() -> None:
+    # The parser refuses YAML merge keys, which Compose itself resolves before checking: resolve them first.
+    parsed = PyCompose.from_json(json.dumps(COMPOSE))
+    assert "web" in parsed.service_names()
+    broken = json.loads(json.dumps(COMPOSE))
+    broken["services"]["web"]["portz"] = ["8000:8000"]
+    with pytest.raises(ValueError, match="portz"):
+        PyCompose.from_json(json.dumps(broken))

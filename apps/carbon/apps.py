@@ -4,8 +4,15 @@ from django.apps import AppConfig
 
 
 class CarbonConfig(AppConfig):
-    """Configuration of `apps.carbon`."""
+    """Configuration of `apps.carbon`: the ledger meters every execution of a job."""
 
     default_auto_field = "django.db.models.BigAutoField"
     name = "apps.carbon"
     label = "carbon"
+
+    def ready(self) -> None:
+        """Hook the ledger into the end of every execution."""
+        from apps.carbon.services import on_attempt_end
+        from apps.core.jobs import kinds
+
+        kinds.on_attempt_end(on_attempt_end)

@@ -154,7 +154,12 @@ class TaskSubmission(models.Model):
 
 
 class Solve(models.Model):
-    """One cell of a run: a task, a strategy, a seed. Owns its state; points at the job now working on it."""
+    """One cell of a run: a task, a strategy, a seed. Owns its state; points at the job now working on it.
+
+    The outcome stands here too, in plain columns, so that the figures of a run are one GROUP BY and its matrix one
+    narrow scan: no JSON is read and no answer loaded. `score` is null until the cell is scored, or where a task's
+    truth is not known. `position` runs task by task, so `divmod(position, rows)` gives column and row.
+    """
 
     solve_id = models.CharField(primary_key=True, max_length=40, default=ids.new_solve_id, editable=False)
     run = models.ForeignKey(ExperimentRun, on_delete=models.CASCADE, related_name="solves", db_index=False)
@@ -169,11 +174,20 @@ class Solve(models.Model):
         TaskSubmission, null=True, blank=True, on_delete=models.SET_NULL, related_name="solve"
     )
     tries = models.PositiveSmallIntegerField(default=1)
+    score = models.FloatField(null=True, blank=True)
+    outputs = models.PositiveSmallIntegerField(default=0)
+    outputs_hit = models.PositiveSmallIntegerField(default=0)
+    core_seconds = models.FloatField(default=0.0)
+    wall_seconds = models.FloatField(default=0.0)
+    dollars = models.FloatField(default=0.0)
+    joules = models.FloatField(default=0.0)
+    error_type = models.CharField(max_length=64, blank=True, default="")
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["run", "task", "strategy", "seed"], name="experiments_solve_cell_once"),
+            models.UniqueConstraint(fields=["run", "position"], name="experiments_solve_position_once"),
             models.CheckConstraint(condition=Q(status__in=SolveStatus.values), name="experiments_solve_status_known"),
             models.CheckConstraint(
                 condition=Q(status__in=TERMINAL_SOLVES, finished_at__isnull=False)

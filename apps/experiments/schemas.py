@@ -1,0 +1,130 @@
+"""What is stored as JSON and what comes in from outside, parsed once into these types."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+MAX_CELLS = 50_000
+MAX_SEEDS = 50
+MAX_SECONDS = 3600.0
+MIN_SECONDS = 0.05
+MAX_SEED = 2**31 - 1
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Prose = Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+
+
+class TaskSelection(BaseModel):
+    """Which tasks: a list of ids, or criteria that are resolved when the experiment starts.
+
+    Stored as `task_selection_json`; once started, `task_ids` always holds the frozen list.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int = 1
+    task_ids: list[str] | None = Field(None, max_length=MAX_CELLS)
+    criteria: dict[str, Any] | None = None
+
+
+class ExperimentSpec(BaseModel):
+    """Everything a person decides about an experiment before it starts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+    description: Prose = ""
+    hypothesis: Prose = ""
+    strategy_configs: dict[str, dict[str, Any]] = Field(min_length=1, max_length=32)
+    task_selection_criteria: TaskSelection
+    seeds: list[Seed] = Field(default_factory=lambda: [0], min_length=1, max_length=MAX_SEEDS)
+    seconds_per_task: float = Field(10.0, ge=MIN_SECONDS, le=MAX_SECONDS, allow_inf_nan=False)
+
+    @field_validator("seeds")
+    @classmethod
+    def _each_once(cls, seeds: list[int]) -> list[int]:
+        return sorted(set(seeds))
+
+
+class Attempt(BaseModel):
+    """One attempt at one test output, as stored in `TaskSubmission.predictions`."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    grid: list[list[int]]
+    confidence: float = Field(0.0, ge=0, le=1)
+    program: str = ""
+    program_data: dict[str, Any] = Field(default_factory=dict)
+
+
+class Answer(BaseModel):
+    """What a solving process returns. Nothing in it is trusted until it has passed through here."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    predictions: list[list[Attempt]]
+    strategy_version: str = ""
+    steps_used: int = 0
+    hard_stopped: bool = False
+    details: dict[str, Any] = Field(default_factory=dict)
+
+
+class RowFigures(BaseModel):
+    """One strategy with one seed over a run's tasks. Shares run 0..1; intervals are Wilson's at 95 %."""
+
+    strategy: str
+    seed: int
+    tasks: int
+    done: int
+    scored: int
+    outputs: int
+    macro: float
+    macro_low: float
+    macro_high: float
+    micro: float
+    micro_low: float
+    micro_high: float
+    strict: int
+    strict_share: float
+    strict_low: float
+    strict_high: float
+    failures: int
+    nothing_found: int
+    core_seconds: float
+    wall_seconds: float
+    dollars: float
+    joules: float
+
+
+class Totals(BaseModel):
+    """A run as a whole. `macro` averages each task over its rows first, so that the interval counts tasks, not cells."""
+
+    cells: int
+    done: int
+    tasks: int
+    scored_tasks: int
+    macro: float
+    macro_low: float
+    macro_high: float
+    strict: int
+    failures: int
+    core_seconds: float
+    dollars: float
+    joules: float
+    dollars_per_task: float | None
+    joules_per_correct: float | None
+    core_seconds_per_task: float | None
+    energy_method: str = "estimated"
+
+
+class RunResults(BaseModel):
+    """Stored as `Experiment.results` and `ExperimentRun.metrics` when a run ends; computed live before."""
+
+    version: int = 1
+    run_id: str
+    number: int
+    rows: list[RowFigures]
+    totals: Totals

@@ -21,6 +21,7 @@ from apps.experiments.engine.synthesis.rules.cells import (
     spread,
 )
 from apps.experiments.engine.synthesis.rules.components import COLOUR_PROPS, PROPS, boxes, label, properties
+from apps.experiments.engine.synthesis.rules.motion import VIEWS, derived
 from apps.tasks.engine.puzzle import Grid
 
 COLOUR, CLASS, NUMBER = 0, 1, 2
@@ -96,6 +97,7 @@ def schema(views: tuple[str, ...] = ()) -> tuple[Feature, ...]:
             result.append(Feature(f"{name}_{colour}", kind, cost + 100))
     result += [Feature("open8", CLASS, 400), Feature("in_box", CLASS, 450), Feature("in_box_colour", COLOUR, 500)]
     result += [Feature(f"all.{name}", kind, cost) for name, kind, cost in _GLOBALS]
+    result += [Feature(name, COLOUR, 550) for name in VIEWS]
     result += [Feature(f"view.{name}", COLOUR, 300) for name in views]
     return tuple(result)
 
@@ -153,21 +155,24 @@ def table(grid: Grid, bg_mode: int, views: Sequence[Grid] = ()) -> NDArray[np.in
     bg = background(grid, bg_mode)
     parts = [more_features(grid, bg, local_features(grid, bg))]
     labels4: Any = None
+    found: list[tuple[Any, Any, Any, Any]] = []
     object_table: Any = None
     for _prefix, mode, _extra in _SEGMENTS:
         labels, n = label(grid, mode, bg)
         props = properties(grid, labels, n, bg, mode in (1, 2))
         box = boxes(labels, n)
+        held = in_boxes(labels, box, props[:, 0], *grid.shape) if mode else None
+        found.append((labels, n, box, held))
         parts.append(spread(props, labels, box, _nothing(props)))
         if mode == 0:
             labels4, n4 = labels, n
         elif mode == 1:
             object_table = props
-            held = in_boxes(labels, box, props[:, 0], *grid.shape)
         else:
             parts.append(colour_features(grid, bg, labels4, n4, labels, n))
     all_labels, n = label(grid, 1, -1)
     box = boxes(all_labels, n)
+    held = found[1][3]
     height, width = grid.shape
     open8 = (box[:, 0] == 0) | (box[:, 1] == 0) | (box[:, 2] == height - 1) | (box[:, 3] == width - 1)
     rest = np.empty((3 + len(_GLOBALS) + len(views), height, width), np.int8)
@@ -176,7 +181,10 @@ def table(grid: Grid, bg_mode: int, views: Sequence[Grid] = ()) -> NDArray[np.in
     rest[2] = np.where(held >= 0, np.append(object_table[:, 14], NONE)[held], NONE)
     for index, value in enumerate(_globals(grid, bg, object_table)):
         rest[3 + index] = value
+    parts.append(rest[: 3 + len(_GLOBALS)])
+    objects, shapes = found[1], found[2]
+    parts.append(derived(grid, bg, *objects, shapes[0], shapes[2], shapes[3]))
     for index, view in enumerate(views):
         rest[3 + len(_GLOBALS) + index] = view
-    parts.append(rest)
+    parts.append(rest[3 + len(_GLOBALS) :])
     return np.concatenate(parts).reshape(-1, height * width)

@@ -46,10 +46,10 @@ class Effort:
     """How hard to look: conjunction width, pairs of actions tried, hypotheses kept, classes beside the default."""
 
     width: int = 60
-    pairs: int = 40
-    keep: int = 6
-    classes: int = 4
-    terms: int = 3
+    pairs: int = 60
+    keep: int = 16
+    classes: int = 6
+    terms: int = 5
 
 
 class Problem:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from apps.experiments.engine.synthesis.program import Program
 from apps.experiments.engine.synthesis.rules.base import Candidate, Meter, Pairs, contiguous, merged
 from apps.experiments.engine.synthesis.rules.cellwise import cellwise
+from apps.experiments.engine.synthesis.rules.scan import scans
 from apps.tasks.engine.puzzle import Grid, Puzzle
 
 Family = Callable[[Pairs, Sequence[Grid], Meter], list[Candidate]]
@@ -21,7 +22,7 @@ def _cells(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]
     return cellwise(pairs, tests, meter)
 
 
-FAMILIES: dict[str, Family] = {"cells": _cells}
+FAMILIES: dict[str, Family] = {"cells": _cells, "scan": scans}
 """Every family by name: `family(pairs, tests, meter)` gives candidates that reproduce every pair."""
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -17,13 +18,13 @@ PYTHON = VENV / "bin" / "python"
 OLDEST = (3, 11)
 
 
-def fail(message):
+def fail(message: str) -> NoReturn:
     """Stop with a message a newcomer can act on."""
     sys.stderr.write(f"\n{message}\n\n")
     raise SystemExit(1)
 
 
-def check_interpreter():
+def check_interpreter() -> None:
     """Refuse a Python that is too old or cannot make a virtual environment."""
     if sys.version_info < OLDEST:
         found = ".".join(str(part) for part in sys.version_info[:3])
@@ -41,7 +42,7 @@ def check_interpreter():
         )
 
 
-def wanted_stamp(requirements):
+def wanted_stamp(requirements: str) -> str:
     """What a finished environment for these requirements looks like, as one hash."""
     digest = hashlib.sha256(f"{sys.version_info[:2]}".encode())
     for name in ("requirements.txt", requirements):
@@ -49,25 +50,29 @@ def wanted_stamp(requirements):
     return f"{requirements} {digest.hexdigest()}"
 
 
-def is_finished(stamp_file, wanted):
+def is_finished(stamp_file: Path, wanted: str) -> bool:
     """Whether an earlier run finished with the same requirements and the environment still answers."""
     if not stamp_file.exists() or wanted not in stamp_file.read_text().splitlines():
         return False
     return subprocess.run([str(PYTHON), "-c", "import django"], capture_output=True, check=False).returncode == 0
 
 
-def make_environment():
+def make_environment() -> None:
     """Create `.venv`, replacing one whose interpreter no longer works."""
-    works = PYTHON.exists() and subprocess.run([str(PYTHON), "-m", "pip", "--version"], capture_output=True, check=False)
+    works = PYTHON.exists() and subprocess.run(
+        [str(PYTHON), "-m", "pip", "--version"], capture_output=True, check=False
+    )
     if works and works.returncode == 0:
         return
     print("Making a virtual environment in .venv ...", flush=True)
-    made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True, check=False)
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True, check=False
+    )
     if made.returncode != 0:
         fail(f"Could not make a virtual environment in {VENV}:\n{(made.stderr or made.stdout).strip()}")
 
 
-def install(requirements):
+def install(requirements: str) -> None:
     """Install the pinned requirements, quietly unless it fails."""
     print(f"Installing {requirements} (a minute or two the first time) ...", flush=True)
     command = [
@@ -83,7 +88,7 @@ def install(requirements):
         )
 
 
-def main():
+def main() -> None:
     """Bring the environment up to date, or say in one line that it is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dev", action="store_true", help="also what tests and lint need")
@@ -97,7 +102,11 @@ def main():
     began = time.monotonic()
     make_environment()
     install(requirements)
-    kept = [line for line in stamp_file.read_text().splitlines() if wanted.split()[0] not in line] if stamp_file.exists() else []
+    kept = (
+        [line for line in stamp_file.read_text().splitlines() if wanted.split()[0] not in line]
+        if stamp_file.exists()
+        else []
+    )
     stamp_file.write_text("\n".join([*kept, wanted]) + "\n")
     print(f"Environment ready in {time.monotonic() - began:.0f} s.", flush=True)
 

@@ -135,6 +135,8 @@ def _explain(error: ValidationError) -> str:
     for problem in error.errors():
         variable = _variable(str(problem["loc"][0])) if problem["loc"] else ""
         message = problem["msg"].removeprefix("Value error, ")
-        lines.append(f"  {variable}: {message}. Correct it or unset it for the default." if variable else f"  {message}.")
+        lines.append(
+            f"  {variable}: {message}. Correct it or unset it for the default." if variable else f"  {message}."
+        )
     lines.append("docs/settings.md explains each setting.")
     return "\n".join(lines)

@@ -25,7 +25,9 @@ def _kept_secret(name: str) -> str:
     except FileExistsError:
         value = path.read_text().strip()
         if len(value) < 32:
-            raise ConfigurationError(f"{path} is damaged: delete it and start again (everybody is signed out).") from None
+            raise ConfigurationError(
+                f"{path} is damaged: delete it and start again (everybody is signed out)."
+            ) from None
         return value
     value = secrets.token_urlsafe(48)
     with os.fdopen(descriptor, "w") as file:
@@ -164,7 +166,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
     "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CONFIG.redis_url, "KEY_PREFIX": "terrarium"}
+        {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": CONFIG.redis_url,
+            "KEY_PREFIX": "terrarium",
+        }
         if CONFIG.redis_url
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     )

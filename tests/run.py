@@ -25,7 +25,9 @@ def _pytest(label: str, arguments: list[str], extra: dict[str, str]) -> int:
         environment.pop("DATABASE_URL", None)
         environment.pop("REDIS_URL", None)
         environment |= {"TERRARIUM_STORAGE_ROOT": storage, **extra}
-        code = subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment, check=False).returncode
+        code = subprocess.run(
+            [sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment, check=False
+        ).returncode
     print(f"== {label}: {'passed' if code == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s ==", flush=True)
     return code
 
@@ -44,7 +46,9 @@ def main() -> int:
     if has_browser:
         codes.append(_pytest("Browser", ["tests/e2e"], {}))
     else:
-        print("No chromium found: the browser tests were not run. Install it (Debian: apt install chromium).", flush=True)
+        print(
+            "No chromium found: the browser tests were not run. Install it (Debian: apt install chromium).", flush=True
+        )
     return int(any(codes))
 
 

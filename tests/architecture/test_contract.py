@@ -8,7 +8,11 @@ from django.db import connection
 
 # (model, table, columns of the schema)
 TABLES = [
-    ("tasks.TaskFamily", "task_families", "family_id family_name description common_patterns avg_difficulty created_at"),
+    (
+        "tasks.TaskFamily",
+        "task_families",
+        "family_id family_name description common_patterns avg_difficulty created_at",
+    ),
     (
         "tasks.ArcTask",
         "arc_tasks",
@@ -100,7 +104,9 @@ def test_the_full_text_index_of_system_events_exists() -> None:
         if connection.vendor == "sqlite":
             cursor.execute("SELECT count(*) FROM sqlite_master WHERE name = 'system_events_fts'")
         else:
-            cursor.execute("SELECT count(*) FROM pg_indexes WHERE tablename = 'system_events' AND indexdef LIKE '%gin%'")
+            cursor.execute(
+                "SELECT count(*) FROM pg_indexes WHERE tablename = 'system_events' AND indexdef LIKE '%gin%'"
+            )
         assert cursor.fetchone()[0] >= 1
 
 

@@ -103,7 +103,9 @@ class Command(BaseCommand):
                         f"Port {port} on {host} is taken by another program. Stop it, or choose another port: "
                         f"TERRARIUM_API_PORT={port + 1} make run"
                     ) from None
-                raise CommandError(f"Cannot listen on {host}:{port}: {error.strerror}. Check TERRARIUM_API_HOST.") from None
+                raise CommandError(
+                    f"Cannot listen on {host}:{port}: {error.strerror}. Check TERRARIUM_API_HOST."
+                ) from None
 
     def _migrate(self) -> None:
         executor = MigrationExecutor(connection)

@@ -11,11 +11,11 @@ from django.core.asgi import get_asgi_application
 
 http = get_asgi_application()
 
-from config.routing import websocket_urlpatterns  # after Django is set up
+from config.routing import websocket_urlpatterns  # noqa: E402 - after Django is set up
 
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),  # type: ignore[arg-type]
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )

@@ -21,8 +21,8 @@ class TransactionId(Func):
     function = "pg_current_xact_id"
     output_field = models.BigIntegerField()
 
-    def as_sql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:
-        """Zero where row ids suffice."""
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:
+        """Zero: row ids suffice."""
         return "0", []
 
     def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:

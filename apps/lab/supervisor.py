@@ -57,7 +57,7 @@ class Service:
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - before any thread exists
+            preexec_fn=_die_with(os.getpid()),
         )
         self.started_at = time.monotonic()
         self.restart_at = None

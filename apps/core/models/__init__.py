@@ -13,6 +13,7 @@ from apps.core.models.jobs import (
     QueueState,
     Worker,
 )
+from apps.core.models.live import EventFloor
 from apps.core.models.system import Severity, SystemEvent
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "TERMINAL_STATUSES",
     "ApiKey",
     "AttemptOutcome",
+    "EventFloor",
     "FairShare",
     "Job",
     "JobAttempt",

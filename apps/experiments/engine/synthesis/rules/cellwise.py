@@ -10,12 +10,15 @@ import numpy as np
 from apps.experiments.engine.synthesis.rules import features
 from apps.experiments.engine.synthesis.rules.base import Candidate, Meter, Pairs, candidate, op
 from apps.experiments.engine.synthesis.rules.frames import FrameCall, frame_text, views_of
-from apps.experiments.engine.synthesis.rules.learn import Effort, apply_rules, learn, rules_text
+from apps.experiments.engine.synthesis.rules.learn import Effort, Learner, Problem, apply_rules, rules_text
 from apps.tasks.engine.puzzle import Grid
 
 MAX_CELLS = 9000
 """Beyond this many demonstration cells the search is left out: a bound on time and memory."""
 
+STAGED_ABOVE = 3000
+"""Two stages are tried where one stage needs more than this many hundredths of bits."""
+STAGES = 4
 
 def _text(params: Any) -> str:
     frame_call, _bg, rules = params
@@ -53,6 +56,7 @@ def cellwise(
     cost: int = 0,
     family: str = "cells",
     effort: Effort | None = None,
+    depth: int = 1,
 ) -> list[Candidate]:
     """Cell-wise rules under one frame that reproduce every pair."""
     given = [views_of(pair[0], frame_call) for pair in pairs]
@@ -79,7 +83,9 @@ def cellwise(
         train = np.concatenate([features.table(v[0][1], bg_mode, [x for _n, x in v[1:]]) for v in shaped], axis=1)
         test = np.concatenate([features.table(v[0][1], bg_mode, [x for _n, x in v[1:]]) for v in probed], axis=1)
         meter.spend((train.size + test.size) // 500)
-        for item in learn(features.schema(names), train, test, target, meter, effort):
+        problem = Problem(features.schema(names), train, test, target)
+        learner = Learner(problem, meter, effort or Effort())
+        for item in learner.run():
             outputs = []
             start = 0
             for views in probed:
@@ -90,6 +96,25 @@ def cellwise(
             found = candidate(calls, item.cost + cost + 100 * rank, family, tests, outputs)
             if found is not None:
                 result.append(found)
+        if depth > 0 and (not result or min(item.program.cost for item in result) > STAGED_ABOVE):
+            result += _staged(pairs, tests, meter, learner, (frame_call, bg_mode), (cost, family, effort, depth))
         if result:
             break
+    return result
+
+
+def _staged(
+    pairs: Pairs, tests: Sequence[Grid], meter: Meter, learner: Learner, where: Any, how: Any
+) -> list[Candidate]:
+    """Two rules one after the other: the first gets part of the change right, the second reads its result."""
+    result: list[Candidate] = []
+    frame_call, bg_mode = where
+    cost, family, effort, depth = how
+    for price, rules in learner.partials(STAGES):
+        if meter.empty:
+            break
+        stage = (("cells", (frame_call, bg_mode, rules)),)
+        result += cellwise(
+            pairs, tests, meter, ("after", stage), cost + price + 300, family, effort=effort, depth=depth - 1
+        )
     return result

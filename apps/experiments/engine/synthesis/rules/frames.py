@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from apps.experiments.engine.synthesis.rules.base import Pairs
+from apps.experiments.engine.synthesis.rules.base import Pairs, run_calls
 from apps.tasks.engine.puzzle import Grid
 
 Views = list[tuple[str, Grid]]
@@ -46,3 +46,11 @@ def frame_text(call: FrameCall) -> str:
 @frame("same")
 def _same(grid: Grid) -> Views:
     return [("input", grid)]
+
+
+@frame("after")
+def _after(grid: Grid, calls: Any) -> Views | None:
+    stage = run_calls(calls, grid)
+    if stage is None or stage.shape != grid.shape:
+        return None
+    return [("stage", stage), ("input", grid)]

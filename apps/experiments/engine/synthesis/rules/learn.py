@@ -231,6 +231,44 @@ class Learner:
             for order_of in (classes, classes[::-1]) if len(classes) > 1 else (classes,):
                 self._list(default, order_of)
 
+    def partials(self, limit: int) -> list[tuple[int, Rules]]:
+        """First stages towards the target: rules that get part of the changed rows right and spoil none.
+
+        Each keeps the row's own value by default; rows the rule may get wrong for now are those that another
+        action has to change anyway. Cheapest first.
+        """
+        problem = self.problem
+        own = [k for k, action in enumerate(problem.actions) if action == ("copy", problem.features[problem.own].name)]
+        if not own:
+            return []
+        _meta, train, _test, costs = problem.literals()
+        rest = problem.full & ~problem.right[own[0]]
+        result: list[tuple[int, Rules]] = []
+        taken = np.zeros_like(rest)
+        hits = bits.counts(problem.right, rest)
+        order = sorted(range(len(hits)), key=lambda k: (-int(hits[k]) * 100 // (30 + problem.action_costs[k] // 20), k))
+        for action in order[: 2 * self.effort.classes]:
+            must = rest & problem.right[action] & ~taken
+            if self.meter.empty or not must.any():
+                break
+            taken = taken | must
+            never = problem.full & ~problem.right[action] & ~rest
+            items, prices = bits.conjunctions(train, costs, must, never, 2, self.effort.width)
+            self.meter.spend(train.size // 400 + 20)
+            found = [(int(price), item) for item, price in zip(items, prices.tolist(), strict=True)]
+            never = problem.full & ~problem.right[action]
+            first, second, covered = bits.widest(train, costs, must, never, 120)
+            self.meter.spend(train.size // 20 + 20)
+            if covered:
+                price = int(costs[first]) + (int(costs[second]) if second >= 0 else 0)
+                found.append((price + 200, np.array([first, second], np.int32)))
+            for price, item in found:
+                conditions = tuple(problem.condition(int(k)) for k in item if k >= 0)
+                rules: Rules = ((conditions, problem.actions[action]), ((), problem.actions[own[0]]))
+                result.append((price + problem.action_costs[action] + RULE_COST, rules))
+        result.sort(key=lambda entry: entry[0])
+        return result[:limit]
+
     def _list(self, default: int, classes: list[tuple[int, NDArray[Any]]]) -> None:
         problem = self.problem
         _meta, _train, test, _costs = problem.literals()

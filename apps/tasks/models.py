@@ -51,7 +51,9 @@ class ArcTask(TimestampMixin):
 
     `task_id` is `<dataset>:<raw id>`. `tests` holds every test pair (`output` may be null); `test_input` and
     `test_output` are the first, as the schema has them. `content_hash` ignores the order of pairs, so that the
-    same puzzle in two datasets finds itself. Triggers refuse grids outside 1..30 by 1..30 of 0..9.
+    same puzzle in two datasets finds itself; `pair_hashes` does not, and knows single pairs. The small columns from
+    `train_count` to `has_truths` repeat the content for lists, which never read grids. Triggers refuse grids outside
+    1..30 by 1..30 of 0..9.
     """
 
     task_id = models.CharField(primary_key=True, max_length=120)
@@ -66,6 +68,13 @@ class ArcTask(TimestampMixin):
     test_input = models.JSONField()
     test_output = models.JSONField(null=True, blank=True)
     content_hash = models.CharField(max_length=64)
+    pair_hashes = models.JSONField(default=dict, editable=False)
+    train_count = models.PositiveSmallIntegerField(default=0, editable=False)
+    test_count = models.PositiveSmallIntegerField(default=0, editable=False)
+    max_side = models.PositiveSmallIntegerField(default=0, editable=False)
+    colour_count = models.PositiveSmallIntegerField(default=0, editable=False)
+    same_size = models.BooleanField(default=False, editable=False)
+    has_truths = models.BooleanField(default=False, editable=False)
     family = models.ForeignKey(TaskFamily, null=True, blank=True, on_delete=models.SET_NULL, related_name="tasks")
     metadata = models.JSONField(default=dict, blank=True, db_column="metadata_json")
 
@@ -83,6 +92,22 @@ class ArcTask(TimestampMixin):
             models.Index(fields=["dataset", "task_source", "task_id"], name="tasks_arctask_split"),
             models.Index(fields=["content_hash"], name="tasks_arctask_content"),
             models.Index(fields=["raw_id"], name="tasks_arctask_raw"),
+            # Covers the gallery's filters: the row itself is kilobytes of grids, the index a few dozen bytes.
+            models.Index(
+                fields=[
+                    "task_id",
+                    "dataset",
+                    "task_source",
+                    "difficulty_level",
+                    "family",
+                    "max_side",
+                    "colour_count",
+                    "same_size",
+                    "train_count",
+                    "test_count",
+                ],
+                name="tasks_arctask_gallery",
+            ),
         ]
 
     def __str__(self) -> str:

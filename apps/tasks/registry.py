@@ -1,0 +1,64 @@
+"""What apps above tell this one: tabs of the task page, and which tasks were solved by whom.
+
+Tasks know nothing of experiments. An app above registers in its `AppConfig.ready`:
+
+    task_tab_register(TaskTab(name="submissions", title="Submissions", order=10, count=..., render=...))
+    solved_tasks_register(lambda strategy: TaskSubmission.objects.filter(...).values("task_id"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpRequest
+
+from apps.tasks.models import ArcTask
+
+SolvedTasks = Callable[[str], Any]
+"""From a strategy's name ("" for any) to a queryset of the task ids it solved, for `task_id__in`."""
+
+
+@dataclass(frozen=True)
+class TaskTab:
+    """One tab of the task page, at `/tasks/<task_id>/<name>/`.
+
+    `render` answers the tab's HTML (a rendered fragment, also served alone to htmx); `count`, where given, is shown
+    beside the title and must be one cheap query.
+    """
+
+    name: str
+    title: str
+    render: Callable[[HttpRequest, ArcTask], str]
+    count: Callable[[ArcTask], int] | None = None
+    order: int = 50
+
+
+_tabs: dict[str, TaskTab] = {}
+_solved: list[SolvedTasks] = []
+
+
+def task_tab_register(tab: TaskTab) -> None:
+    """Add a tab to every task's page; the same name again replaces it."""
+    _tabs[tab.name] = tab
+
+
+def task_tabs() -> list[TaskTab]:
+    """The tabs in their order."""
+    return sorted(_tabs.values(), key=lambda tab: (tab.order, tab.name))
+
+
+def solved_tasks_register(solved: SolvedTasks) -> None:
+    """Say which tasks are solved; several answers are joined."""
+    if solved not in _solved:
+        _solved.append(solved)
+
+
+def solved_condition(strategy: str) -> Q:
+    """The condition "solved by `strategy`" ("" for any); nothing is solved while nobody says otherwise."""
+    condition = Q(pk__in=[])
+    for solved in _solved:
+        condition |= Q(task_id__in=solved(strategy))
+    return condition

@@ -1,0 +1,256 @@
+"""From states to answers: pieces of the right size, alone or laid over one another, that reproduce every demonstration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from apps.experiments.engine.synthesis.dag import Dag
+from apps.tasks.engine.puzzle import Grid
+
+MAX_PIECES = 12_000
+"""At most this many pieces, cheapest first, enter one composition."""
+
+MAX_LAYERS = 5
+LAYER_COST = 45
+"""Description length of one more layer, in tenths of a bit."""
+
+
+@njit(cache=True, nogil=True)
+def sized_states(images, first, is_list, states, heights, widths, out):
+    """Write to `out` the image states whose sizes equal the targets' on every demonstration; returns how many."""
+    n = 0
+    for s in range(states):
+        if is_list[s] == 1:
+            continue
+        fits = True
+        for q in range(heights.shape[0]):
+            k = first[s, q]
+            if images[k, 3] != heights[q] or images[k, 4] != widths[q]:
+                fits = False
+                break
+        if fits:
+            out[n] = s
+            n += 1
+    return n
+
+
+@njit(cache=True, nogil=True)
+def piece_bits(cells, images, first, states, target, demos, good, filled):
+    """For each piece, bit sets over all target cells: where it is right, and where it is nonempty."""
+    for m in range(states.shape[0]):
+        at = 0
+        for q in range(demos):
+            k = first[states[m], q]
+            base = images[k, 0]
+            for i in range(images[k, 3] * images[k, 4]):
+                v = cells[base + i]
+                bit = np.uint64(1) << np.uint64(at & 63)
+                if v == target[at]:
+                    good[m, at >> 6] |= bit
+                if v != 0:
+                    filled[m, at >> 6] |= bit
+                at += 1
+
+
+@njit(cache=True, nogil=True)
+def _bits(x):
+    """Number of set bits of a uint64."""
+    x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
+@njit(cache=True, nogil=True)
+def exact_pieces(good, everything, out):
+    """Pieces right on every cell; returns how many indices were written to `out`."""
+    n = 0
+    for m in range(good.shape[0]):
+        hit = True
+        for w in range(good.shape[1]):
+            if good[m, w] != everything[w]:
+                hit = False
+                break
+        if hit:
+            out[n] = m
+            n += 1
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _best_layers(good, filled, cost, remaining, width, chosen, worth, finish):
+    """The `width` best pieces to lay next: none of their nonempty cells wrong where it still matters.
+
+    `finish` receives the cheapest piece that is right on all that remains, or -1. Returns how many were chosen.
+    """
+    n = 0
+    finish[0] = -1
+    words = good.shape[1]
+    for m in range(good.shape[0]):
+        gain = 0
+        fits = True
+        completes = True
+        for w in range(words):
+            rest = remaining[w]
+            if rest == 0:
+                continue
+            if filled[m, w] & ~good[m, w] & rest:
+                fits = False
+                break
+            if rest & ~good[m, w]:
+                completes = False
+            gain += _bits(filled[m, w] & rest)
+        if not fits:
+            continue
+        if completes and (finish[0] < 0 or cost[m] < cost[finish[0]]):
+            finish[0] = m
+        if gain == 0:
+            continue
+        value = gain * 1000 - cost[m]
+        if n == width and value <= worth[n - 1]:
+            continue
+        twin = False
+        for k in range(n):
+            if worth[k] // 1000 == value // 1000:
+                same = True
+                for w in range(words):
+                    if (filled[m, w] ^ filled[chosen[k], w]) & remaining[w]:
+                        same = False
+                        break
+                if same:
+                    twin = True
+                    break
+        if twin:
+            continue
+        if n < width:
+            n += 1
+        k = n - 1
+        while k > 0 and worth[k - 1] < value:
+            worth[k] = worth[k - 1]
+            chosen[k] = chosen[k - 1]
+            k -= 1
+        worth[k] = value
+        chosen[k] = m
+    return n
+
+
+@njit(cache=True, nogil=True)
+def stack_pieces(good, filled, cost, everything, widths, stacks, max_found, max_steps):
+    """Search stacks of pieces, top layer first, depth first with `widths[d]` alternatives at depth d.
+
+    `stacks` (max_found x 6) receives piece indices, -1 padded. Returns [stacks found, steps taken].
+    """
+    depth_limit = widths.shape[0]
+    words = good.shape[1]
+    remaining = np.zeros((depth_limit + 1, words), np.uint64)
+    remaining[0] = everything
+    options = np.zeros((depth_limit, 16), np.int64)
+    worth = np.zeros((depth_limit, 16), np.int64)
+    amount = np.zeros(depth_limit, np.int64)
+    at = np.full(depth_limit, -1, np.int64)
+    finish = np.zeros(1, np.int64)
+    found = 0
+    steps = 0
+    d = 0
+    while d >= 0:
+        if at[d] < 0:
+            steps += good.shape[0] * (4 + words)
+            amount[d] = _best_layers(good, filled, cost, remaining[d], widths[d], options[d], worth[d], finish)
+            if finish[0] >= 0 and found < max_found and d > 0:
+                stacks[found, :] = -1
+                for k in range(d):
+                    stacks[found, k] = options[k, at[k]]
+                stacks[found, d] = finish[0]
+                found += 1
+            if steps > max_steps or found >= max_found:
+                break
+        at[d] += 1
+        if at[d] >= amount[d] or d + 1 >= depth_limit:
+            at[d] = -1
+            d -= 1
+            continue
+        m = options[d, at[d]]
+        for w in range(words):
+            remaining[d + 1, w] = remaining[d, w] & ~filled[m, w]
+        d += 1
+    return found, steps
+
+
+@dataclass(frozen=True, eq=False)
+class Composition:
+    """States laid over one another (first on top) that reproduce every demonstration, and what they give on the tests."""
+
+    states: tuple[int, ...]
+    outputs: tuple[Grid, ...]
+    cost: int
+
+
+def _overlay(dag: Dag, states: tuple[int, ...], pair: int) -> NDArray[np.int8]:
+    result = dag.image(states[-1], pair)
+    for state in reversed(states[:-1]):
+        layer = dag.image(state, pair)
+        np.copyto(result, layer, where=layer != 0)
+    return result
+
+
+def _groups(dag: Dag, states: NDArray[np.int64], demos: int, limit: int) -> list[NDArray[np.int64]]:
+    """Pieces that agree on all test sizes, the group of the cheapest first."""
+    sizes = dag.images[dag.first[states, demos:]][:, :, 3:5].reshape(len(states), -1)
+    _, group, counts = np.unique(sizes, axis=0, return_inverse=True, return_counts=True)
+    group = group.reshape(-1)
+    order: list[int] = []
+    for g in group.tolist():
+        if g not in order:
+            order.append(g)
+            if len(order) >= limit:
+                break
+    order.sort(key=lambda g: -int(counts[g]))
+    return [states[group == g] for g in order]
+
+
+def compose(dag: Dag, targets: list[Grid], max_steps: int, layers: bool = True) -> tuple[list[Composition], int]:
+    """Every composition found, in no particular order, and the steps it took."""
+    demos = len(targets)
+    heights = np.array([t.shape[0] for t in targets], np.int64)
+    widths = np.array([t.shape[1] for t in targets], np.int64)
+    states = np.empty(dag.states, np.int64)
+    n = sized_states(dag.images, dag.first, dag.is_list, dag.states, heights, widths, states)
+    steps = dag.states
+    if n == 0:
+        return [], steps
+    states = states[:n]
+    states = states[np.argsort(dag.cost[states], kind="stable")][:MAX_PIECES]
+    target = np.concatenate([t.ravel() for t in targets])
+    words = (target.size + 63) // 64
+    everything = np.full(words, ~np.uint64(0))
+    if target.size % 64:
+        everything[-1] = (np.uint64(1) << np.uint64(target.size % 64)) - np.uint64(1)
+    found: list[Composition] = []
+    for group in _groups(dag, states, demos, 8):
+        good = np.zeros((len(group), words), np.uint64)
+        filled = np.zeros((len(group), words), np.uint64)
+        piece_bits(dag.cells, dag.images, dag.first, group, target, demos, good, filled)
+        steps += len(group) * target.size // 2
+        exact = np.empty(len(group), np.int64)
+        for m in exact[: exact_pieces(good, everything, exact)].tolist():
+            found.append(_composition(dag, (int(group[m]),), demos))
+        if not layers or steps > max_steps:
+            continue
+        cost = dag.cost[group].astype(np.int64)
+        stacks = np.full((40, 8), -1, np.int64)
+        breadth = np.array([10, 4, 2, 1, 1, 1], np.int64)
+        count, used = stack_pieces(good, filled, cost, everything, breadth, stacks, 40, max(0, max_steps - steps))
+        steps += used
+        for row in stacks[:count].tolist():
+            found.append(_composition(dag, tuple(int(group[m]) for m in row if m >= 0), demos))
+    return found, steps
+
+
+def _composition(dag: Dag, states: tuple[int, ...], demos: int) -> Composition:
+    outputs = tuple(_overlay(dag, states, q) for q in range(demos, dag.pairs))
+    cost = sum(int(dag.cost[s]) for s in states) + LAYER_COST * (len(states) - 1)
+    return Composition(states, outputs, cost)

@@ -1,0 +1,143 @@
+"""The program the enumeration produces: paths of primitives from the input, their images laid over one another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from apps.experiments.engine.strategy import Step
+from apps.experiments.engine.synthesis.machine import Machine
+from apps.experiments.engine.synthesis.primitives import Primitive, catalogue
+from apps.experiments.engine.synthesis.program import decoders
+from apps.experiments.engine.synthesis.sizes import SizeRule
+from apps.tasks.engine.grids import dihedral, freeze, is_valid, recolour, undo_dihedral
+from apps.tasks.engine.puzzle import Grid
+
+KIND = "layers"
+COLOUR_NAMES = tuple(range(10))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How a task is looked at: a symmetry of the square, then an exchange of colours; undone on the output."""
+
+    symmetry: int = 0
+    colours: tuple[int, ...] = COLOUR_NAMES
+
+    def enter(self, grid: Grid) -> Grid:
+        """The grid as the program sees it."""
+        return recolour(dihedral(grid, self.symmetry), self.colours)
+
+    def leave(self, grid: Grid) -> Grid:
+        """The inverse of `enter`."""
+        inverse = [0] * 10
+        for old, new in enumerate(self.colours):
+            inverse[new] = old
+        return undo_dihedral(recolour(grid, inverse), self.symmetry)
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing is changed."""
+        return self.symmetry == 0 and self.colours == COLOUR_NAMES
+
+
+@dataclass(frozen=True)
+class LayeredProgram:
+    """Layers, first on top, each a path of primitives; `cost` in hundredths of a bit."""
+
+    layers: tuple[tuple[Primitive, ...], ...]
+    size: SizeRule
+    cost: int
+    frame: Frame = Frame()
+
+    def run(self, grid: Grid) -> Grid | None:
+        """The output, None where some layer does not apply."""
+        steps = self.steps(grid)
+        return steps[-1].grid if steps else None
+
+    def steps(self, grid: Grid) -> list[Step]:
+        """Each layer's images in turn, then the layers put together."""
+        seen = self.frame.enter(grid)
+        steps = [] if self.frame.plain else [Step("look: " + self._frame_text(), seen)]
+        machine = Machine(seen, self.size.size(seen))
+        images: list[Grid] = []
+        for number, path in enumerate(self.layers, start=1):
+            value = machine.start
+            prefix = f"layer {number}: " if len(self.layers) > 1 else ""
+            if not path:
+                steps.append(Step(f"{prefix}input", value.grid()))
+            for op in path:
+                after = machine.apply(op, value)
+                if after is None:
+                    return [*steps, Step(f"{prefix}{op.name}: does not apply", None)]
+                value = after
+                steps.append(Step(f"{prefix}{op.name}: {op.meaning}", value.grid()))
+            images.append(value.images[0].cells)
+        output = self._overlay(images)
+        if output is None or not is_valid(output):
+            return [*steps, Step("layers of different sizes", None)]
+        if len(images) > 1:
+            steps.append(Step("layers over one another, the first on top", output))
+        if not self.frame.plain:
+            steps.append(Step("look as before", self.frame.leave(output)))
+        elif not steps or steps[-1].grid is not output:
+            steps.append(Step("output", output))
+        return steps
+
+    @staticmethod
+    def _overlay(images: list[Grid]) -> Grid | None:
+        if len({image.shape for image in images}) != 1:
+            return None
+        result = images[-1].copy()
+        for image in reversed(images[:-1]):
+            np.copyto(result, image, where=image != 0)
+        return freeze(result)
+
+    def _frame_text(self) -> str:
+        parts = [f"symmetry {self.frame.symmetry}"] if self.frame.symmetry else []
+        swaps = [f"{old} as {new}" for old, new in enumerate(self.frame.colours) if old != new]
+        return ", ".join(parts + swaps)
+
+    def text(self) -> str:
+        """Readable source: one assignment a layer."""
+        lines = ["def solve(grid):"]
+        source = "grid"
+        if not self.frame.plain:
+            lines.append(f"    seen = look(grid)  # {self._frame_text()}")
+            source = "seen"
+        names = []
+        for number, path in enumerate(self.layers, start=1):
+            names.append(f"layer_{number}")
+            calls = "".join(f".{op.name}()" for op in path)
+            lines.append(f"    layer_{number} = {source}{calls}")
+        joined = names[0] if len(names) == 1 else f"stack({', '.join(names)})"
+        lines.append(f"    return {joined}" if self.frame.plain else f"    return look_back({joined})")
+        return "\n".join(lines)
+
+    def to_data(self) -> Mapping[str, Any]:
+        """JSON form, restored by `decode`."""
+        return {
+            "kind": KIND,
+            "layers": [[op.name for op in path] for path in self.layers],
+            "size": self.size.to_data(),
+            "cost": self.cost,
+            "symmetry": self.frame.symmetry,
+            "colours": list(self.frame.colours),
+        }
+
+
+def decode_layers(data: Mapping[str, Any]) -> LayeredProgram:
+    """Restore a program from `LayeredProgram.to_data`; raises ValueError on an unknown primitive."""
+    names = catalogue()
+    try:
+        layers = tuple(tuple(names[name] for name in path) for path in data["layers"])
+        size = SizeRule.from_data(data["size"])
+    except KeyError as error:
+        raise ValueError(f"Unknown primitive or field {error} in a layered program.") from error
+    return LayeredProgram(layers, size, int(data["cost"]), Frame(int(data["symmetry"]), tuple(data["colours"])))
+
+
+decoders[KIND] = decode_layers

@@ -1,0 +1,305 @@
+"""The DSL: every primitive with its type, meaning, cost and the kernel code that computes it.
+
+An *image* is a rectangle of cells standing somewhere in the grid it came from (0 is empty); a *list* is a sequence
+of images. A primitive's parameter is drawn from the task (its colours) or from a fixed small set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+UNARY, SPLIT, PICK, FILTER, FOLD, MAP = range(6)
+KIND_TYPES = ("Image -> Image", "Image -> List", "List -> Image", "List -> List", "List -> Image", "List -> List")
+
+COLOUR, SHAPE, DRAW = 0, 100, 200
+"""First opcode of each kernel module; see `kernels.colour`, `kernels.shape`, `kernels.draw`."""
+
+PROPERTY_NAMES = (
+    "cells",
+    "area",
+    "height",
+    "width",
+    "colours",
+    "hole_cells",
+    "mirror_symmetric",
+    "symmetries",
+    "top",
+    "left",
+    "density",
+    "empty_cells",
+    "parts",
+    "minor_colour_cells",
+    "copies",
+    "same_shape",
+    "on_edge",
+    "same_colour",
+)
+"""Properties of a list item, in the order `kernels.choose.measure` fills them."""
+
+RIGID_NAMES = ("", "rotate_90", "rotate_180", "rotate_270", "mirror_left_right", "mirror_up_down", "transpose", "anti_transpose")
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """One primitive with its parameter fixed.
+
+    `kind`, `code` and `p` select the kernel; `cost` is its prior description length in tenths of a bit; `name`
+    reads as a function name, `meaning` is one line.
+    """
+
+    kind: int
+    code: int
+    p: int
+    name: str
+    meaning: str
+    cost: int
+
+    @property
+    def type(self) -> str:
+        """Its type, such as `Image -> List`."""
+        return KIND_TYPES[self.kind]
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours a task offers as constants: those in every kind of input, and those its outputs paint."""
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+def _colour_ops(palette: Palette) -> list[Primitive]:
+    u = UNARY
+    ops = []
+    for c in palette.inputs:
+        ops.append(Primitive(u, COLOUR + 0, c, f"keep_colour_{c}", f"only the cells of colour {c}", 60))
+        ops.append(Primitive(u, COLOUR + 1, c, f"erase_colour_{c}", f"without the cells of colour {c}", 65))
+    for c in palette.outputs:
+        ops.append(Primitive(u, COLOUR + 2, c, f"paint_{c}", f"every nonempty cell becomes {c}", 65))
+        ops.append(Primitive(u, COLOUR + 3, c, f"invert_{c}", f"empty cells become {c}, the others empty", 75))
+        ops.append(Primitive(u, COLOUR + 7, c, f"background_{c}", f"empty cells become {c}", 80))
+        ops.append(Primitive(u, COLOUR + 14, c, f"fill_box_{c}", f"empty cells of the content's box become {c}", 95))
+    for rank, word in ((0, "commonest"), (1, "second"), (9, "rarest")):
+        ops.append(Primitive(u, COLOUR + 4, rank, f"keep_{word}_colour", f"only the {word} colour", 75))
+        ops.append(Primitive(u, COLOUR + 5, rank, f"erase_{word}_colour", f"without the {word} colour", 75))
+        ops.append(Primitive(u, COLOUR + 8, rank, f"paint_{word}_colour", f"all painted in the {word} colour", 85))
+    ops += [
+        Primitive(u, COLOUR + 3, 0, "invert", "empty cells take the main colour, the others empty", 75),
+        Primitive(u, COLOUR + 6, 0, "swap_colours", "the only two colours exchanged", 85),
+        Primitive(u, COLOUR + 9, 1, "keep_isolated", "cells without an equal neighbour", 90),
+        Primitive(u, COLOUR + 9, 0, "erase_isolated", "without cells that have no equal neighbour", 85),
+        Primitive(u, COLOUR + 10, 1, "keep_edge_parts", "components touching the edge", 85),
+        Primitive(u, COLOUR + 10, 0, "erase_edge_parts", "components not touching the edge", 85),
+        Primitive(u, COLOUR + 11, 1, "parts_in_rarest_colour", "each component in its rarest colour", 95),
+        Primitive(u, COLOUR + 11, 0, "parts_in_main_colour", "each component in its main colour", 95),
+        Primitive(u, COLOUR + 12, 0, "colour_by_size", "components coloured by size, the largest 1", 100),
+        Primitive(u, COLOUR + 12, 1, "colour_by_smallness", "components coloured by size, the smallest 1", 100),
+        Primitive(u, COLOUR + 13, 1, "keep_holed", "components that enclose empty cells", 90),
+        Primitive(u, COLOUR + 13, 0, "erase_holed", "components that enclose nothing", 90),
+        Primitive(u, COLOUR + 14, 0, "fill_box", "empty cells of the content's box take the main colour", 95),
+    ]
+    return ops
+
+
+def _shape_ops(palette: Palette, canvas: bool) -> list[Primitive]:
+    u = UNARY
+    ops = [
+        Primitive(u, SHAPE + 0, 0, "crop", "the box around the nonempty cells", 50),
+        Primitive(u, SHAPE + 1, 0, "to_origin", "moved to the top left corner", 65),
+        Primitive(u, SHAPE + 7, 0, "scale_down", "whole blocks become one cell", 80),
+        Primitive(u, SHAPE + 8, 0, "strip_border", "without the outermost cells", 85),
+        Primitive(u, SHAPE + 12, 0, "merge_equal_lines", "neighbouring equal rows and columns merged", 80),
+        Primitive(u, SHAPE + 12, 1, "drop_empty_lines", "without empty rows and columns", 85),
+        Primitive(u, SHAPE + 12, 2, "drop_ruled_lines", "without one-coloured rows and columns", 85),
+        Primitive(u, SHAPE + 13, 0, "self_product", "a copy of itself at every nonempty cell", 90),
+        Primitive(u, SHAPE + 13, 1, "self_product_inverted", "a copy of itself at every empty cell", 95),
+        Primitive(u, SHAPE + 14, 0, "sort_rows", "rows in order of their nonempty cells", 100),
+        Primitive(u, SHAPE + 14, 1, "sort_columns", "columns in order of their nonempty cells", 100),
+        Primitive(u, SHAPE + 17, 0, "solid", "its rectangle filled with the main colour", 80),
+        Primitive(u, SHAPE + 18, 0, "main_colour_cell", "one cell in the main colour", 85),
+        Primitive(u, SHAPE + 22, 0, "compartments", "one cell a compartment of a ruled grid", 85),
+        Primitive(u, SHAPE + 21, 0, "input_here", "the input inside this rectangle", 75),
+        Primitive(u, SHAPE + 21, 1, "input_where_filled", "the input where this is nonempty", 90),
+        Primitive(u, SHAPE + 21, 2, "input_where_empty", "the input where this is empty", 90),
+        Primitive(u, SHAPE + 21, 3, "input_without", "the input with this erased", 90),
+        Primitive(u, SHAPE + 21, 4, "over_input", "this laid over the input", 90),
+    ]
+    for k in range(1, 8):
+        ops.append(Primitive(u, SHAPE + 2, k, RIGID_NAMES[k], "the grid under that symmetry", 70))
+    parts = ("left_half", "right_half", "top_half", "bottom_half", "left_third", "middle_third", "right_third")
+    parts += ("upper_third", "central_third", "lower_third", "quarter_1", "quarter_2", "quarter_3", "quarter_4")
+    for k, name in enumerate(parts):
+        ops.append(Primitive(u, SHAPE + 3, k, name, "that part of the image", 75 if k < 4 else 95))
+    for rows, columns in ((1, 2), (2, 1), (2, 2), (1, 3), (3, 1), (3, 3)):
+        name = f"tile_{rows}x{columns}"
+        ops.append(Primitive(u, SHAPE + 4, rows * 10 + columns, name, f"repeated {rows} down, {columns} across", 90))
+    for k, name in enumerate(
+        ("join_mirror_right", "join_mirror_left", "join_mirror_below", "join_mirror_above")
+        + ("mirror_four", "rotate_four", "join_turned_right", "join_turned_below")
+    ):
+        ops.append(Primitive(u, SHAPE + 5, k, name, "the image beside its symmetric copies", 85))
+    for f in (2, 3):
+        ops.append(Primitive(u, SHAPE + 6, f * 11, f"scale_{f}", f"each cell a {f} x {f} block", 90))
+    for k, name in enumerate(("up", "down", "left", "right")):
+        ops.append(Primitive(u, SHAPE + 10, k, f"shift_{name}", f"moved one cell {name}", 95))
+        ops.append(Primitive(u, SHAPE + 10, k + 4, f"wrap_{name}", f"moved one cell {name}, wrapping round", 100))
+        ops.append(Primitive(u, SHAPE + 11, k, f"gravity_{name}", f"each cell falls {name}", 85))
+        ops.append(Primitive(u, SHAPE + 23, k, f"fall_{name}", f"each component falls {name} as one piece", 95))
+    for k, name in enumerate(("cells", "parts", "colours", "equal_parts")):
+        ops.append(Primitive(u, SHAPE + 19, k, f"count_{name}", f"a row as long as its number of {name}", 105))
+        ops.append(Primitive(u, SHAPE + 19, k + 4, f"count_{name}_down", f"a column as long as its number of {name}", 115))
+    for c in palette.outputs:
+        ops.append(Primitive(u, SHAPE + 9, c, f"frame_{c}", f"a frame of colour {c} around it", 100))
+    if canvas:
+        ops.append(Primitive(u, SHAPE + 16, 0, "embed", "where it stands, on an empty canvas of the output's size", 30))
+        for k, name in enumerate(("tile_canvas", "mirror_canvas", "stretch_canvas")):
+            ops.append(Primitive(u, SHAPE + 15, k, name, "the output's size filled with copies", 85))
+        for k, name in enumerate(("top_left", "top_right", "bottom_left", "bottom_right", "middle")):
+            ops.append(Primitive(u, SHAPE + 20, k, f"cut_{name}", "that part, in the output's size", 95))
+    return ops
+
+
+def _draw_ops(palette: Palette) -> list[Primitive]:
+    u = UNARY
+    ops = [
+        Primitive(u, DRAW + 0, 0, "fill_holes", "enclosed empty cells take the main colour", 80),
+        Primitive(u, DRAW + 1, 0, "holes", "enclosed empty cells alone", 85),
+        Primitive(u, DRAW + 2, 0, "open_space", "empty cells joined to the edge", 95),
+        Primitive(u, DRAW + 3, 0, "fill_holes_own", "holes take the colour around them", 85),
+        Primitive(u, DRAW + 4, 0, "outline_4", "empty cells beside it, in its colours", 90),
+        Primitive(u, DRAW + 5, 0, "outline_8", "empty cells around it, in its colours", 85),
+        Primitive(u, DRAW + 6, 0, "rim", "cells at the rim of their region", 85),
+        Primitive(u, DRAW + 6, 1, "rim_8", "cells at the rim, diagonals included", 95),
+        Primitive(u, DRAW + 6, 2, "inside", "cells not at the rim", 85),
+        Primitive(u, DRAW + 6, 3, "inside_8", "cells not at the rim, diagonals included", 95),
+        Primitive(u, DRAW + 11, 0, "spread_4", "empty cells take the nearest colour", 95),
+        Primitive(u, DRAW + 11, 1, "spread_8", "empty cells take the nearest colour, diagonally too", 95),
+        Primitive(u, DRAW + 14, 0, "fill_boxes", "each component's box filled in its colour", 85),
+        Primitive(u, DRAW + 16, 0, "box_frames", "a frame around each component's box", 95),
+        Primitive(u, DRAW + 17, 0, "smooth", "each cell follows its neighbourhood", 100),
+        Primitive(u, DRAW + 18, 1, "largest_empty_box", "the largest empty rectangle", 100),
+        Primitive(u, DRAW + 19, 1, "ruled_lines", "the one-coloured rows and columns", 85),
+        Primitive(u, DRAW + 19, 0, "without_ruled_lines", "without one-coloured rows and columns", 90),
+    ]
+    directions = {
+        1: "left",
+        2: "right",
+        4: "up",
+        8: "down",
+        3: "across",
+        12: "down_up",
+        15: "four_ways",
+        16: "up_left",
+        32: "up_right",
+        64: "down_left",
+        128: "down_right",
+        144: "falling_diagonal",
+        96: "rising_diagonal",
+        240: "diagonals",
+        255: "eight_ways",
+    }
+    for bits, name in directions.items():
+        ops.append(Primitive(u, DRAW + 7, bits, f"rays_{name}", f"colours carried on {name} until blocked", 90))
+    for bits in (3, 12, 15, 240):
+        name = directions[bits]
+        ops.append(Primitive(u, DRAW + 8, bits, f"rays_through_{name}", f"colours carried on {name} through others", 100))
+    for bits, name in ((1, "across"), (2, "down"), (3, "straight"), (12, "diagonally"), (15, "all_ways")):
+        ops.append(Primitive(u, DRAW + 9, bits, f"connect_{name}", f"equal cells joined {name}", 85))
+    for bits, name in ((1, "left_right"), (2, "up_down"), (3, "both_ways"), (4, "half_turn"), (8, "transpose"), (11, "all")):
+        ops.append(Primitive(u, DRAW + 12, bits, f"complete_{name}", f"made symmetric ({name}) by filling empty cells", 85))
+    for k, name in enumerate(("both", "across", "down", "slanted")):
+        ops.append(Primitive(u, DRAW + 13, k, f"repeat_{name}", f"its period ({name}) carried on into empty cells", 85))
+    for k, name in enumerate(("left_right", "up_down", "both", "all")):
+        ops.append(Primitive(u, DRAW + 20, k, f"overlay_mirror_{name}", f"laid over its mirror image ({name})", 90))
+    for c in palette.outputs:
+        ops += [
+            Primitive(u, DRAW + 0, c, f"fill_holes_{c}", f"enclosed empty cells become {c}", 85),
+            Primitive(u, DRAW + 1, c, f"holes_{c}", f"enclosed empty cells alone, as {c}", 90),
+            Primitive(u, DRAW + 5, c, f"outline_8_{c}", f"empty cells around it, as {c}", 90),
+            Primitive(u, DRAW + 4, c, f"outline_4_{c}", f"empty cells beside it, as {c}", 100),
+            Primitive(u, DRAW + 10, c, f"between_{c}", f"lines of {c} between equal cells, alone", 95),
+            Primitive(u, DRAW + 15, c, f"box_gaps_{c}", f"empty cells in each component's box, as {c}, alone", 90),
+        ]
+    return ops
+
+
+def _split_ops() -> list[Primitive]:
+    s = SPLIT
+    ops = [
+        Primitive(s, 0, 0, "parts_4", "components of any colours, side by side", 70),
+        Primitive(s, 0, 1, "parts_8", "components of any colours, diagonals included", 60),
+        Primitive(s, 0, 2, "parts_4_colour", "one-coloured components, side by side", 60),
+        Primitive(s, 0, 3, "parts_8_colour", "one-coloured components, diagonals included", 60),
+        Primitive(s, 1, 0, "by_colour", "one image for each colour", 65),
+        Primitive(s, 2, 0, "panels", "compartments between coloured lines", 60),
+        Primitive(s, 2, 1, "gaps", "compartments between empty lines", 80),
+        Primitive(s, 4, 0, "empty_regions", "regions of empty cells", 85),
+        Primitive(s, 5, 0, "boxes_8", "components' boxes with all that lies in them", 85),
+        Primitive(s, 5, 1, "boxes_8_colour", "one-coloured components' boxes with all that lies in them", 75),
+        Primitive(s, 6, 0, "regions", "one-coloured regions, empty ones too", 85),
+        Primitive(s, 7, 0, "frame_insides", "what lies inside rectangular frames", 85),
+    ]
+    shapes = {2: "two_across", 3: "three_across", 4: "four_across", 0: "columns"}
+    ops += [Primitive(s, 3, 10 + k, f"panels_{n}" if k else n, "equal panels side by side", 75) for k, n in shapes.items()]
+    shapes = {2: "two_down", 3: "three_down", 4: "four_down", 0: "rows"}
+    ops += [Primitive(s, 3, 10 * k + 1, f"panels_{n}" if k else n, "equal panels one below another", 75) for k, n in shapes.items()]
+    ops += [Primitive(s, 3, 22, "panels_2x2", "four equal panels", 80), Primitive(s, 3, 33, "panels_3x3", "nine equal panels", 80)]
+    return ops
+
+
+def _list_ops(palette: Palette) -> list[Primitive]:
+    ops = []
+    for k, name in enumerate(PROPERTY_NAMES):
+        for mode, word in enumerate(("most", "least", "odd")):
+            if mode == 2 and name in ("copies", "same_shape", "same_colour"):
+                continue
+            ops.append(Primitive(PICK, k, mode, f"pick_{word}_{name}", f"the item with the {word} {name}", 50 if mode < 2 else 65))
+    for k in range(4):
+        ops.append(Primitive(PICK, 100, k, f"item_{k + 1}", f"item {k + 1} of the list", 55 if k < 2 else 65))
+    for k in (0, 1, 2, 3, 4, 5, 6, 10, 12, 13, 14, 15, 16, 17):
+        name = PROPERTY_NAMES[k]
+        for mode, word in enumerate(("most", "not_most", "least", "not_least")):
+            ops.append(Primitive(FILTER, k, mode, f"keep_{word}_{name}", f"items with {word.replace('_', ' ')} {name}", 70))
+    for k, word in enumerate(("first_on_top", "last_on_top", "small_on_top", "large_on_top")):
+        ops.append(Primitive(FOLD, 0, k, f"stack_{word}", "all items where they stand", 40 if k == 0 else 70))
+    for k, word in enumerate(("first", "last")):
+        ops.append(Primitive(FOLD, 1, k, f"superpose_{word}_on_top", "equal-sized items over one another", 60))
+    for k, word in enumerate(("and", "one_only", "none", "first_only", "last_only", "not_all", "all_equal")):
+        ops.append(Primitive(FOLD, 2, k, f"cells_{word}", f"cell by cell: {word.replace('_', ' ')}", 65))
+    for k, word in enumerate(("across", "down")):
+        ops.append(Primitive(FOLD, 3, k, f"join_{word}", f"items joined {word}", 75))
+        ops.append(Primitive(FOLD, 4, k, f"join_sorted_{word}", f"items joined {word}, smallest first", 85))
+    for k, word in enumerate(("largest_across", "largest_down", "smallest_across", "smallest_down")):
+        ops.append(Primitive(FOLD, 5, k, f"colours_{word}", "one cell an item in its colour, by size", 85))
+    for k, word in enumerate(("across", "down")):
+        ops.append(Primitive(FOLD, 6, k, f"colours_in_place_{word}", "one cell an item in its colour, by place", 85))
+    for op in _colour_ops(palette) + _shape_ops(palette, canvas=False) + _draw_ops(palette):
+        if op.code in MAPPED:
+            ops.append(Primitive(MAP, op.code, op.p, f"each_{op.name}", f"each item: {op.meaning}", op.cost + 15))
+    return ops
+
+
+MAPPED = frozenset(
+    {COLOUR + 4, COLOUR + 5, COLOUR + 6, COLOUR + 8, SHAPE + 0, SHAPE + 2, SHAPE + 7, SHAPE + 8, SHAPE + 17, SHAPE + 21}
+    | {DRAW + 0, DRAW + 1, DRAW + 6, DRAW + 12, DRAW + 13, DRAW + 20, DRAW + 7, SHAPE + 3, SHAPE + 11, DRAW + 14}
+)
+"""Image operations that may be mapped over a list."""
+
+
+def vocabulary(palette: Palette, canvas: bool) -> list[Primitive]:
+    """Every primitive a task may use: constants from `palette`; canvas operations only if the output size is known."""
+    ops = _colour_ops(palette) + _shape_ops(palette, canvas) + _draw_ops(palette) + _split_ops() + _list_ops(palette)
+    return [op for op in ops if not (op.kind == MAP and op.code == SHAPE + 21 and op.p > 2)]
+
+
+@cache
+def catalogue() -> dict[str, Primitive]:
+    """All primitives by name, with every colour as a constant."""
+    everything = tuple(range(1, 10))
+    return {op.name: op for op in vocabulary(Palette((0, *everything), everything), canvas=True)}
+
+
+Measure = Callable[[Primitive], int]
+"""A cost for each primitive, in tenths of a bit (how guidance enters the search)."""

@@ -1,0 +1,74 @@
+"""The strategy `program_synthesis`: enumerate images, compose them, rank the programs, give two answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from apps.experiments.engine.strategy import Budget, Report, Solution, Step, StrategyConfig, silent
+from apps.experiments.engine.synthesis.program import decode
+from apps.experiments.engine.synthesis.search import Search
+from apps.experiments.engine.synthesis.selection import answers
+from apps.tasks.engine.grids import freeze
+from apps.tasks.engine.puzzle import Grid, Puzzle
+
+STEPS_PER_CORE_SECOND = 250_000_000
+"""Search steps one core does in a second (a step is about one cell visited); measured by `bench.engine_profile`."""
+
+
+class SynthesisConfig(StrategyConfig):
+    """What can be chosen about a synthesis run; every option changes what is done."""
+
+    max_cost: int = Field(
+        default=640, ge=40, le=640, description="Longest program considered, in tenths of a bit of description length."
+    )
+    layers: bool = Field(default=True, description="Compose outputs of several programs laid over one another.")
+    rules: bool = Field(default=True, description="Learn rules for cells and objects from the demonstrations.")
+    prune: bool = Field(default=True, description="Drop states whose images equal those of an earlier state.")
+    guidance: bool = Field(default=True, description="Order primitives by learned probability.")
+    vote: bool = Field(default=True, description="Prefer answers on which several programs agree.")
+    augment: bool = Field(default=True, description="Search again with the task transposed and colours ranked by size.")
+
+
+class ProgramSynthesis:
+    """Programs over grids, objects and panels, found by enumeration and by learning rules."""
+
+    name: ClassVar[str] = "program_synthesis"
+    version: ClassVar[str] = "1.0"
+    title: ClassVar[str] = "Program synthesis"
+    summary: ClassVar[str] = (
+        "Enumerates programs over images of all demonstrations at once, lays partial results over one another, "
+        "learns rules for cells and objects, and answers with the shortest programs that agree."
+    )
+    Config: ClassVar[type[StrategyConfig]] = SynthesisConfig
+
+    def solve(
+        self, puzzle: Puzzle, *, config: StrategyConfig, budget: Budget, seed: int, report: Report = silent
+    ) -> Solution:
+        """Two distinct predictions for each test input, best first; the same for the same task, config and seed."""
+        if not isinstance(config, SynthesisConfig):
+            raise TypeError(f"program_synthesis needs a SynthesisConfig, got {type(config).__name__}.")
+        steps = int(budget.core_seconds * STEPS_PER_CORE_SECOND)
+        search = Search(puzzle, config, steps, budget.hard_seconds, seed, report)
+        search.run()
+        predictions = answers(puzzle, search.candidates, vote=config.vote)
+        return Solution(
+            predictions=predictions,
+            steps_used=search.steps,
+            hard_stopped=search.hard_stopped,
+            details={"candidates": len(search.candidates), "states": search.states},
+        )
+
+    def replay(self, program_data: Mapping[str, Any], grid: Grid) -> Sequence[Step]:
+        """Run a stored program on `grid`, step by step."""
+        return decode(program_data).steps(freeze(grid))
+
+    def warm(self) -> None:
+        """Load (or compile, the first time) the kernels by solving a toy task."""
+        a = freeze(np.array([[0, 1, 0], [0, 1, 2], [0, 0, 0]]))
+        b = freeze(np.array([[0, 3, 0], [0, 3, 2], [0, 0, 0]]))
+        puzzle = Puzzle("warm", ((a, b), (freeze(a[::-1]), freeze(b[::-1]))), (freeze(a.T),))
+        self.solve(puzzle, config=SynthesisConfig(), budget=Budget(0.05, 60.0), seed=0)

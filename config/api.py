@@ -1,14 +1,24 @@
-"""The one NinjaAPI: every app's router, one shape of error."""
+"""The one NinjaAPI: every app's router behind the same doors, one shape of error."""
 
 from __future__ import annotations
 
-from ninja import NinjaAPI
+from django.conf import settings
 
 from apps.core.api import router as core_router
+from apps.core.api.auth import BearerAuth, SessionAuth
+from apps.core.api.base import TerrariumAPI
 from apps.experiments.api import router as experiments_router
 from apps.tasks.api import router as tasks_router
 
-api = NinjaAPI(title="Terrarium", version="1", urls_namespace="api")
+api = TerrariumAPI(
+    title="Terrarium",
+    version=settings.VERSION,
+    description="Sign in by session, or send an API key or a short-lived token as `Authorization: Bearer`.",
+    urls_namespace="api",
+    auth=[BearerAuth(), SessionAuth()],
+    openapi_url=None,
+    docs_url=None,
+)
 api.add_router("", core_router)
 api.add_router("/tasks", tasks_router)
 api.add_router("/experiments", experiments_router)

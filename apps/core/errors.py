@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from pydantic import ValidationError
 
 
 class TerrariumError(Exception):
@@ -29,6 +32,24 @@ class Invalid(TerrariumError):
             merged = {"field": field, "error": message, **merged}
         super().__init__(message, details=merged or None)
         self.field = field
+
+    @classmethod
+    def of_fields(cls, problems: Sequence[tuple[str, str]]) -> Invalid:
+        """Several fields at once: the first speaks, `details.errors` has them all."""
+        field, error = problems[0]
+        errors = [{"field": name, "error": text} for name, text in problems]
+        message = f"{field}: {error}" if field else error
+        return cls(message, details={"field": field, "error": error, "errors": errors})
+
+    @classmethod
+    def from_pydantic(cls, error: ValidationError, *, within: str = "") -> Invalid:
+        """A pydantic refusal of something a person or program wrote; `within` names the part it stood in."""
+        return cls.of_fields(
+            [
+                (".".join([*([within] if within else []), *map(str, problem["loc"])]), plain_message(problem["msg"]))
+                for problem in error.errors(include_url=False, include_context=False, include_input=False)
+            ]
+        )
 
 
 class BadRequest(TerrariumError):
@@ -99,3 +120,8 @@ class Unavailable(TerrariumError):
 
     code = "UNAVAILABLE"
     status = 503
+
+
+def plain_message(message: str) -> str:
+    """Pydantic's wording without its prefix."""
+    return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")

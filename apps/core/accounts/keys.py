@@ -1,0 +1,113 @@
+"""API keys: `tk_<prefix>_<secret>`, shown once, kept as a hash, never stronger than their owner."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from apps.core.access import SCOPES, scopes_of
+from apps.core.errors import Conflict, Forbidden, Invalid, NotFound
+from apps.core.models import ApiKey, User
+
+KEY_PREFIX = "tk_"
+MAX_ACTIVE_KEYS = 50
+_LAST_USE_RESOLUTION = timedelta(minutes=1)
+
+
+def api_key_create(
+    *, owner: User, name: str, scopes: Sequence[str], expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
+    """A new key and its text, which is not kept and cannot be shown again."""
+    name = name.strip()
+    if not name:
+        raise Invalid("Give the key a name that says which program uses it.", field="name")
+    if len(name) > 100:
+        raise Invalid("A key's name has at most 100 characters.", field="name")
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown or not scopes:
+        raise Invalid(f"Choose scopes among {', '.join(SCOPES)}.", field="scopes")
+    beyond = sorted(set(scopes) - _grantable(owner))
+    if beyond:
+        raise Forbidden(f"Your role does not have the scope {', '.join(beyond)}, so no key of yours can.")
+    now = timezone.now()
+    if expires_at is not None and expires_at <= now:
+        raise Invalid("The expiry is in the past.", field="expires_at")
+    if api_keys(owner).filter(_active(now)).count() >= MAX_ACTIVE_KEYS:
+        raise Conflict(f"You have {MAX_ACTIVE_KEYS} active keys. Revoke one that is not used.")
+    prefix = secrets.token_hex(6)
+    text = f"{KEY_PREFIX}{prefix}_{secrets.token_hex(24)}"
+    key = ApiKey.objects.create(
+        owner=owner,
+        name=name,
+        prefix=prefix,
+        secret_hash=_digest(text),
+        scopes=[scope for scope in SCOPES if scope in scopes],
+        expires_at=expires_at,
+    )
+    return key, text
+
+
+def _grantable(owner: User) -> frozenset[str]:
+    """A key or token that makes a key cannot give it more than it has itself."""
+    granted = scopes_of(owner)
+    return granted if owner.granted_scopes is None else granted & owner.granted_scopes
+
+
+def api_key_revoke(*, key: ApiKey) -> ApiKey:
+    """End a key at once; its row stays, so that the list shows what was."""
+    if not ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=timezone.now()):
+        raise Conflict("This key is already revoked.")
+    key.refresh_from_db()
+    return key
+
+
+def api_keys(owner: User) -> QuerySet[ApiKey]:
+    """A member's keys, newest first."""
+    return ApiKey.objects.filter(owner=owner).order_by("-created_at", "-key_id")
+
+
+def api_key_of(owner: User, key_id: str) -> ApiKey:
+    """One of a member's own keys; somebody else's is as absent as one that never was."""
+    key = api_keys(owner).filter(pk=key_id).first()
+    if key is None:
+        raise NotFound("You have no such key.")
+    return key
+
+
+def find_key(text: str) -> ApiKey | None:
+    """The active key with that text, its owner active too, with its last use noted at most once a minute."""
+    parts = text.split("_")
+    if len(parts) != 3 or not text.startswith(KEY_PREFIX):
+        return None
+    key = ApiKey.objects.select_related("owner").filter(prefix=parts[1]).first()
+    if key is None or not secrets.compare_digest(key.secret_hash, _digest(text)) or not is_active(key):
+        return None
+    _note_use(key)
+    return key
+
+
+def is_active(key: ApiKey) -> bool:
+    """Whether the key opens anything now."""
+    expired = key.expires_at is not None and key.expires_at <= timezone.now()
+    return key.revoked_at is None and not expired and key.owner.is_active
+
+
+def _active(now: datetime) -> Q:
+    return Q(revoked_at__isnull=True) & (Q(expires_at__isnull=True) | Q(expires_at__gt=now))
+
+
+def _note_use(key: ApiKey) -> None:
+    now = timezone.now()
+    if key.last_used_at is None or key.last_used_at < now - _LAST_USE_RESOLUTION:
+        stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - _LAST_USE_RESOLUTION)
+        ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+
+
+def _digest(text: str) -> str:
+    """SHA-256 suffices: the secret holds 192 random bits, there is nothing to guess."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,202 @@
+"""Every way a request can fail, told as one `TerrariumError`; what nobody expected is kept as a system event."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import threading
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import DatabaseError, DataError, InterfaceError, OperationalError, connection
+from django.http import Http404, HttpRequest, UnreadablePostError
+from ninja.errors import HttpError
+from ninja.errors import ValidationError as NinjaValidationError
+
+from apps.core.errors import (
+    BadRequest,
+    Forbidden,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    TerrariumError,
+    Throttled,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMedia,
+    plain_message,
+)
+from apps.core.models import Severity
+from apps.core.system_events import system_event_record
+
+logger = logging.getLogger(__name__)
+
+_BY_STATUS: dict[int, type[TerrariumError]] = {
+    error.status: error
+    for error in (
+        BadRequest,
+        Unauthorized,
+        Forbidden,
+        NotFound,
+        MethodNotAllowed,
+        TooLarge,
+        UnsupportedMedia,
+        Throttled,
+        Unavailable,
+    )
+}
+_WORDS = {
+    400: "The request cannot be read. Check that the body is valid JSON.",
+    401: "Sign in, or send an API key or token as `Authorization: Bearer`.",
+    403: "This is not yours to do.",
+    404: "There is nothing at this address.",
+    405: "This address does not take that HTTP method.",
+    413: "That is more than we take in one request.",
+    415: "Send the body as application/json.",
+    429: "Too many requests.",
+    503: "Something we depend on does not answer. Try again in a moment.",
+}
+
+
+def error_body(error: TerrariumError) -> dict[str, Any]:
+    """The specs' ErrorResponse."""
+    return {"success": False, "error": {"code": error.code, "message": error.message, "details": error.details}}
+
+
+def error_headers(error: TerrariumError) -> dict[str, str]:
+    """What a status asks for beside its body."""
+    headers = {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="terrarium"'
+    retry_after = (error.details or {}).get("retry_after")
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
+    return headers
+
+
+def of_status(status: int, *, details: dict[str, Any] | None = None) -> TerrariumError:
+    """The error an HTTP status stands for, in our words."""
+    error = _BY_STATUS.get(status, TerrariumError)(_WORDS.get(status, "The request failed."), details=details)
+    error.status = status
+    return error
+
+
+def describe(error: BaseException) -> TerrariumError | None:
+    """The error a person or program caused or can understand; nothing for a fault of ours."""
+    if isinstance(error, TerrariumError):
+        return error
+    if isinstance(error, NinjaValidationError):
+        return Invalid.of_fields([(_field(problem["loc"]), plain_message(problem["msg"])) for problem in error.errors])
+    if isinstance(error, DjangoValidationError):
+        return Invalid.of_fields(_model_problems(error))
+    if isinstance(error, HttpError):
+        return of_status(error.status_code)
+    if isinstance(error, Http404):
+        return of_status(404)
+    if isinstance(error, PermissionDenied):
+        return of_status(403)
+    if isinstance(error, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
+        return of_status(413)
+    if isinstance(error, SuspiciousOperation | UnreadablePostError):
+        return of_status(400)
+    return None
+
+
+def failure_of(error: BaseException, request: HttpRequest | None) -> TerrariumError:
+    """What to answer. Faults of ours are logged and recorded once a fingerprint, and answered with an id only."""
+    known = describe(error)
+    if known is not None and known.status < 500:
+        return known
+    error_id = unexpected_record(error, request)
+    if known is not None:
+        return known
+    if isinstance(error, DataError | OverflowError):
+        return Invalid("A value is outside the range its column holds.", details={"error_id": error_id})
+    if isinstance(error, OperationalError | InterfaceError):
+        return Unavailable("The database does not answer. Try again in a moment.", details={"error_id": error_id})
+    return TerrariumError(
+        f"Something went wrong on our side. It has been recorded as {error_id}.", details={"error_id": error_id}
+    )
+
+
+def unexpected_record(error: BaseException, request: HttpRequest | None) -> str:
+    """Keep a fault as one system event a fingerprint; returns the id that finds it in the search."""
+    error_id = f"err_{_fingerprint(error)}"
+    where = f"{request.method} {request.path}" if request is not None else ""
+    logger.error("%s %s", error_id, where, exc_info=error)
+    record = {
+        "event_type": "unexpected_error",
+        "event_source": "web",
+        "severity": Severity.ERROR,
+        "message": f"{type(error).__name__} at {where}: {error}"[:2000],
+        "context": {"error_id": error_id, "request": where[:500], "user": _user_id(request)},
+        "stack_trace": "".join(traceback.format_exception(error))[-20000:],
+        "dedupe_key": error_id,
+    }
+    if _in_event_loop():  # the database is not for the loop's thread
+        threading.Thread(target=_record_apart, args=(record,), name="record-error").start()
+    else:
+        _record(record)
+    return error_id
+
+
+def _record(record: Mapping[str, Any]) -> None:
+    try:
+        system_event_record(**record)
+    except DatabaseError as error:
+        logger.warning("The error could not be recorded: %s", error)
+
+
+def _record_apart(record: Mapping[str, Any]) -> None:
+    try:
+        _record(record)
+    finally:
+        connection.close()
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _fingerprint(error: BaseException) -> str:
+    """The same fault has the same one: its type and the functions it came through, not its words."""
+    frames = traceback.extract_tb(error.__traceback__)
+    trail = "|".join(f"{frame.filename}:{frame.name}" for frame in frames[-12:])
+    return hashlib.sha256(f"{type(error).__qualname__}|{trail}".encode()).hexdigest()[:12]
+
+
+def _user_id(request: HttpRequest | None) -> str | None:
+    """Who met it, without asking the database again in the middle of a failure."""
+    cached = getattr(request, "_cached_user", None)
+    return getattr(cached, "pk", None)
+
+
+def _field(location: Any) -> str:
+    """`('body', 'payload', 'lora_r')` is the field `lora_r`; the framework's own names are nobody's business."""
+    parts = [str(part) for part in location]
+    if parts and parts[0] in {"body", "form", "file"}:
+        return ".".join(parts[2:]) or "body"
+    return ".".join(parts[1:]) or "request"
+
+
+def _model_problems(error: DjangoValidationError) -> list[tuple[str, str]]:
+    if hasattr(error, "error_dict"):
+        return [
+            ("" if field == "__all__" else field, text) for field, texts in error.message_dict.items() for text in texts
+        ]
+    return [("", text) for text in error.messages]

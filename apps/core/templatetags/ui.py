@@ -1,0 +1,293 @@
+"""Words and shapes for pages: icons, figures with their units, times, states, and the components that wrap a body."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from apps.core import icons
+
+register = template.Library()
+
+THIN = "\u202f"
+"""The narrow space, never broken, between a figure and its unit."""
+
+_WORDS = {
+    "in_progress": "running",
+    "timeout": "timed out",
+    "st_ok": "ok",
+}
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """`{% icon "play" %}`: an inline SVG; `extra` adds classes."""
+    return mark_safe(icons.svg(name, str(conditional_escape(extra))))  # noqa: S308 - our own drawing
+
+
+@register.simple_tag
+def status_icon(status: str, extra: str = "") -> SafeString:
+    """The shape that says the state, for use beside its word."""
+    name = icons.STATUS_ICONS.get(str(status), "st-queued")
+    return mark_safe(icons.svg(name, str(conditional_escape(extra))))  # noqa: S308 - our own drawing
+
+
+@register.filter
+def status_word(status: object) -> str:
+    """The state as a person says it: `in_progress` is "running"."""
+    text = str(status or "")
+    return _WORDS.get(text, text.replace("_", " "))
+
+
+@register.filter
+def count(value: object) -> str:
+    """A whole number, grouped: 12,480. A dash where there is none."""
+    number = _number(value)
+    return "–" if number is None else f"{round(number):,}"
+
+
+@register.filter
+def digits(value: object, places: int = 3) -> str:
+    """Three significant digits, grouped, without needless zeros in front of the unit."""
+    number = _number(value)
+    return "–" if number is None else _significant(number, places)
+
+
+@register.filter
+def si(value: object, unit: str = "") -> str:
+    """Three significant digits with an SI prefix: 12.5 k, 3.2 MJ. The unit stands after a thin space."""
+    number = _number(value)
+    if number is None:
+        return "–"
+    size = abs(number)
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""), (1e-3, "m"), (1e-6, "µ")):
+        if size >= factor or (factor == 1e-6) or size == 0:
+            if size == 0:
+                factor, prefix = 1, ""
+            tail = f"{prefix}{unit}"
+            return _significant(number / factor) + (THIN + tail if tail else "")
+    return _significant(number)
+
+
+@register.filter
+def size(value: object) -> str:
+    """Bytes in binary units: 1.4 GiB."""
+    number = _number(value)
+    if number is None:
+        return "–"
+    units = ("B", "KiB", "MiB", "GiB", "TiB")
+    power = 0
+    while abs(number) >= 1024 and power < len(units) - 1:
+        number /= 1024
+        power += 1
+    return f"{_significant(number)}{THIN}{units[power]}"
+
+
+@register.filter
+def pct(value: object, places: int = 1) -> str:
+    """A share of one as per cent: 0.225 is "22.5 %"."""
+    number = _number(value)
+    return "–" if number is None else f"{number * 100:.{int(places)}f}{THIN}%"
+
+
+@register.filter
+def money(value: object) -> str:
+    """Dollars: three significant digits below a hundred, cents above."""
+    number = _number(value)
+    if number is None:
+        return "–"
+    sign = "-" if number < 0 else ""
+    return f"{sign}$" + (f"{abs(number):,.2f}" if abs(number) >= 100 else _significant(abs(number)))
+
+
+@register.filter
+def duration(value: object) -> str:
+    """Seconds (or a timedelta) as a person says them: 320 ms, 4.2 s, 1 min 10 s, 2 h 05 min, 3 d 4 h."""
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    number = _number(value)
+    if number is None:
+        return "–"
+    if number < 0.9995:
+        return f"{max(0, round(number * 1000))}{THIN}ms" if number > 0 else f"0{THIN}s"
+    if number < 59.5:
+        return f"{number:.1f}{THIN}s" if number < 9.95 else f"{round(number)}{THIN}s"
+    seconds = round(number)
+    if seconds < 3600:
+        return f"{seconds // 60}{THIN}min {seconds % 60:02d}{THIN}s"
+    if seconds < 86400:
+        return f"{seconds // 3600}{THIN}h {seconds % 3600 // 60:02d}{THIN}min"
+    return f"{seconds // 86400}{THIN}d {seconds % 86400 // 3600}{THIN}h"
+
+
+@register.filter
+def clock(value: object) -> str:
+    """Seconds left as a clock: 1:10, 2:03:40. For ETAs."""
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    number = _number(value)
+    if number is None:
+        return "–"
+    seconds = max(0, math.ceil(number))
+    hours, rest = divmod(seconds, 3600)
+    minutes, rest = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+@register.filter
+def ago(value: datetime | None) -> SafeString | str:
+    """A moment, relative, with the absolute in the title; `time.js` keeps it true while the page stays open."""
+    if not isinstance(value, datetime):
+        return "–"
+    return format_html(
+        '<time datetime="{}" title="{}" data-ago>{}</time>',
+        value.isoformat(timespec="seconds"),
+        timezone.localtime(value).strftime("%Y-%m-%d %H:%M:%S %Z"),
+        relative(value, timezone.now()),
+    )
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """How long before (or after) `now`, in the largest unit that fits."""
+    seconds = (now - moment).total_seconds()
+    future = seconds < 0
+    seconds = abs(seconds)
+    if seconds < 10:
+        return "now"
+    for limit, unit, length in ((60, "s", 1), (3600, "min", 60), (86400, "h", 3600), (86400 * 30, "d", 86400)):
+        if seconds < limit:
+            text = f"{int(seconds // length)}{THIN}{unit}"
+            return f"in {text}" if future else f"{text} ago"
+    return moment.strftime("%d %b %Y").lstrip("0")
+
+
+@register.filter
+def pretty_json(value: object) -> str:
+    """A stored value as indented JSON."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str, sort_keys=False)
+
+
+@register.filter
+def tail(value: object, length: int = 8) -> str:
+    """The end of a long id, where ids differ."""
+    text = str(value)
+    return text if len(text) <= length + 2 else f"…{text[-length:]}"
+
+
+@register.simple_tag
+def spark(values: Sequence[float], label: str = "") -> SafeString:
+    """A word-sized line of recent values."""
+    points = [float(value) for value in values]
+    if len(points) < 2:
+        return SafeString("")
+    low, high = min(points), max(points)
+    span = (high - low) or 1.0
+    step = 72 / (len(points) - 1)
+    path = " ".join(f"{i * step:.1f},{18 - (p - low) / span * 16:.1f}" for i, p in enumerate(points))
+    role = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
+    return format_html(
+        '<svg class="spark" viewBox="0 0 72 20" preserveAspectRatio="none" {}><polyline points="{}"/></svg>', role, path
+    )
+
+
+@register.inclusion_tag("components/sort_header.html", takes_context=True)
+def sort_header(context: template.Context, key: str, label: str, css: str = "", first: str = "asc") -> dict[str, Any]:
+    """A column head that sorts by `?sort=key` / `?sort=-key`; `first` is the direction of the first click."""
+    request = context["request"]
+    current = context.get("sort") or request.GET.get("sort", "")
+    ascending, descending = key, f"-{key}"
+    if current == ascending:
+        following, state = descending, "ascending"
+    elif current == descending:
+        following, state = ascending, "descending"
+    else:
+        following, state = (descending if first == "desc" else ascending), ""
+    query = request.GET.copy()
+    query["sort"] = following
+    query.pop("page", None)
+    return {"label": label, "css": css, "state": state, "url": f"?{query.urlencode()}"}
+
+
+@register.simple_tag(takes_context=True)
+def page_links(context: template.Context, page: int, pages: int, name: str = "page") -> list[dict[str, Any]]:
+    """Page numbers to show, each `{number, url, current}`; a gap has no number."""
+    query = context["request"].GET.copy()
+
+    def link(number: int) -> dict[str, Any]:
+        query[name] = str(number)
+        return {"number": number, "url": f"?{query.urlencode()}", "current": number == page}
+
+    wanted = sorted({1, pages, *range(max(1, page - 1), min(pages, page + 1) + 1)})
+    links: list[dict[str, Any]] = []
+    for previous, number in zip([0, *wanted], wanted, strict=False):
+        if number - previous == 2:
+            links.append(link(number - 1))
+        elif number - previous > 2:
+            links.append({"number": None})
+        links.append(link(number))
+    return links
+
+
+@register.simple_tag(takes_context=True)
+def with_query(context: template.Context, **changes: Any) -> str:
+    """The current query string with some values changed; None removes one."""
+    query = context["request"].GET.copy()
+    for key, value in changes.items():
+        if value is None:
+            query.pop(key, None)
+        else:
+            query[key] = str(value)
+    return f"?{query.urlencode()}"
+
+
+@register.simple_block_tag
+def dialog(content: str, id: str, title: str, css: str = "") -> str:
+    """`{% dialog id="x" title="…" %}…{% enddialog %}`: a native dialog, opened by `data-dialog-open="x"`."""
+    return render_to_string(
+        "components/dialog.html", {"id": id, "title": title, "css": css, "kind": "dialog", "body": content}
+    )
+
+
+@register.simple_block_tag
+def side_panel(content: str, id: str, title: str, close_url: str = "", open: bool = False) -> str:
+    """`{% side_panel id="x" title="…" %}…{% endside_panel %}`: details at the right, with their own URL."""
+    return render_to_string(
+        "components/side_panel.html",
+        {"id": id, "title": title, "close_url": close_url, "open": open, "body": content},
+    )
+
+
+@register.simple_block_tag
+def menu(content: str, label: str = "More", css: str = "btn btn-icon", icon_name: str = "more") -> str:
+    """`{% menu label="More" %}…{% endmenu %}`: what does not fit the title row, behind one button."""
+    return render_to_string(
+        "components/menu.html", {"label": label, "css": css, "icon_name": icon_name, "body": content}
+    )
+
+
+def _number(value: object) -> float | None:
+    if value is None or value == "" or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _significant(number: float, places: int = 3) -> str:
+    if number == 0:
+        return "0"
+    before = math.floor(math.log10(abs(number))) + 1
+    decimals = max(0, places - before)
+    text = f"{round(number, decimals):,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text and abs(number) < 1e-2 else text

@@ -1,0 +1,52 @@
+"""The areas of the lab, in the order of the left rail. A new area is one line here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from django.urls import Resolver404, resolve
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page inside an area."""
+
+    title: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Area:
+    """One line of the rail: shown once its address leads somewhere."""
+
+    title: str
+    path: str
+    icon: str
+    places: tuple[Place, ...] = field(default=())
+
+
+AREAS: tuple[Area, ...] = (
+    Area("Observatory", "/", "observatory"),
+    Area("Tasks", "/tasks/", "tasks"),
+    Area("Experiments", "/experiments/", "experiments"),
+    Area("System", "/system/", "system", (Place("Jobs", "/system/jobs/"), Place("Events", "/system/events/"))),
+)
+
+
+def areas() -> list[Area]:
+    """The areas that exist in this installation."""
+    return [area for area in AREAS if _leads_somewhere(area.path)]
+
+
+def current(path: str) -> Area | None:
+    """The area a page belongs to."""
+    found = [area for area in AREAS if path.startswith(area.path) and (area.path != "/" or path == "/")]
+    return max(found, key=lambda area: len(area.path), default=None)
+
+
+def _leads_somewhere(path: str) -> bool:
+    try:
+        resolve(path)
+    except Resolver404:
+        return False
+    return True

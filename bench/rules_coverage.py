@@ -89,7 +89,7 @@ def main() -> None:
         print(f"precision: first guess {sum(first.values()) / total:.3f}, first two {sum(solved.values()) / total:.3f}")
     print(f"core-seconds: median {np.median(times):.3f} mean {np.mean(times):.3f} max {max(times):.2f}")
     if not quiet:
-        for name in FAMILIES:
+        for name in sorted(answered):
             if answered[name]:
                 print(f"  {name}: answered {answered[name]} first {first[name]} two {solved[name]}")
         print("slowest", [(round(t, 2), k) for t, k in sorted(slow, reverse=True)[:8]])

@@ -56,7 +56,7 @@ def cellwise(
     cost: int = 0,
     family: str = "cells",
     effort: Effort | None = None,
-    depth: int = 1,
+    depth: int = 2,
 ) -> list[Candidate]:
     """Cell-wise rules under one frame that reproduce every pair."""
     given = [views_of(pair[0], frame_call) for pair in pairs]

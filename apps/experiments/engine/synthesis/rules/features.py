@@ -98,7 +98,8 @@ def schema(views: tuple[str, ...] = ()) -> tuple[Feature, ...]:
     result += [Feature("open8", CLASS, 400), Feature("in_box", CLASS, 450), Feature("in_box_colour", COLOUR, 500)]
     result += [Feature(f"all.{name}", kind, cost) for name, kind, cost in _GLOBALS]
     result += [Feature(name, COLOUR, 550) for name in VIEWS]
-    result += [Feature(f"view.{name}", COLOUR, 300) for name in views]
+    for name in views:
+        result.append(Feature(f"view.{name}", NUMBER if name.startswith("#") else COLOUR, 300))
     return tuple(result)
 
 

@@ -54,3 +54,19 @@ def _after(grid: Grid, calls: Any) -> Views | None:
     if stage is None or stage.shape != grid.shape:
         return None
     return [("stage", stage), ("input", grid)]
+
+
+def frames_for(pairs: Pairs, tests: Sequence[Grid]) -> list[tuple[FrameCall, int]]:
+    """Frames whose primary view has the output's shape in every pair and that apply to every test input."""
+    result = []
+    for propose in PROPOSERS:
+        for call, cost in propose(pairs, tests):
+            good = all(_fits(given, wanted, call) for given, wanted in pairs)
+            if good and all(views_of(grid, call) is not None for grid in tests):
+                result.append((call, cost))
+    return result
+
+
+def _fits(given: Grid, wanted: Grid, call: FrameCall) -> bool:
+    views = views_of(given, call)
+    return views is not None and views[0][1].shape == wanted.shape

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from apps.experiments.engine.synthesis.program import Program
 from apps.experiments.engine.synthesis.rules.base import Candidate, Meter, Pairs, contiguous, merged
 from apps.experiments.engine.synthesis.rules.cellwise import cellwise
+from apps.experiments.engine.synthesis.rules.frames import frames_for
+from apps.experiments.engine.synthesis.rules import layout  # noqa: F401  (registers its frames)
 from apps.experiments.engine.synthesis.rules.scan import scans
 from apps.tasks.engine.puzzle import Grid, Puzzle
 
@@ -22,7 +24,16 @@ def _cells(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]
     return cellwise(pairs, tests, meter)
 
 
-FAMILIES: dict[str, Family] = {"cells": _cells, "scan": scans}
+def _frames(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]:
+    result: list[Candidate] = []
+    for call, cost in frames_for(pairs, tests):
+        if meter.empty:
+            break
+        result += cellwise(pairs, tests, meter, call, cost, call[0], depth=1)
+    return result
+
+
+FAMILIES: dict[str, Family] = {"cells": _cells, "scan": scans, "frames": _frames}
 """Every family by name: `family(pairs, tests, meter)` gives candidates that reproduce every pair."""
 
 

@@ -1,0 +1,39 @@
+"""The one queue. Everything that takes longer than a request is a job: enqueue it here, follow it in the event log.
+
+Apps register what a kind of job means to them in `apps.core.jobs.kinds`; how it is executed is known to `workers`.
+"""
+
+from apps.core.jobs.control import (
+    job_cancel,
+    job_pause,
+    job_resume,
+    job_retry,
+    queue_is_paused,
+    queue_pause,
+    queue_resume,
+    topic_cancel,
+    topic_pause,
+    topic_resume,
+)
+from apps.core.jobs.enqueue import JobSpec, job_enqueue, jobs_enqueue
+from apps.core.jobs.events import EVENT_TYPES, EventEntry, event_emit, events_emit
+
+__all__ = [
+    "EVENT_TYPES",
+    "EventEntry",
+    "JobSpec",
+    "event_emit",
+    "events_emit",
+    "job_cancel",
+    "job_enqueue",
+    "job_pause",
+    "job_resume",
+    "job_retry",
+    "jobs_enqueue",
+    "queue_is_paused",
+    "queue_pause",
+    "queue_resume",
+    "topic_cancel",
+    "topic_pause",
+    "topic_resume",
+]

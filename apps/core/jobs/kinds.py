@@ -37,7 +37,9 @@ class Kind:
 
     `on_finish` runs inside the transaction that ends the job, whoever ends it (worker, sweeper, a person
     cancelling), exactly once a job. `on_status` runs inside the transaction of every other change of status,
-    with the old and the new one.
+    with the old and the new one; should it raise, that is recorded and the job goes on. `on_retry` runs inside
+    the transaction that makes a new job out of an ended one, with the old and the new: the domain row points at
+    the new one from then on, or raises a `Conflict` when it no longer wants it.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Kind:
     queue: str = "cpu"
     on_finish: Callable[[Finished], None] | None = None
     on_status: Callable[[Job, str, str], None] | None = None
+    on_retry: Callable[[Job, Job], None] | None = None
     labels: dict[str, str] = field(default_factory=dict)
 
 
@@ -66,6 +69,11 @@ def get(name: str) -> Kind:
         return _kinds[name]
     except KeyError:
         raise KeyError(f"No kind of job named {name!r}; known: {', '.join(sorted(_kinds))}.") from None
+
+
+def find(name: str) -> Kind | None:
+    """The kind of that name, or None: a job may outlive the code that made it."""
+    return _kinds.get(name)
 
 
 def names() -> list[str]:

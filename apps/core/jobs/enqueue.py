@@ -1,0 +1,103 @@
+"""Putting work into a queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.core import ids
+from apps.core.errors import Invalid
+from apps.core.jobs import fair, kinds
+from apps.core.jobs.doorbell import ring_on_commit
+from apps.core.jobs.events import status_change, write
+from apps.core.models import Job, JobStatus, User
+
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """A job to be made. `queue` is the kind's unless given; `available_at` keeps it pending until then."""
+
+    kind: str
+    payload: dict[str, Any] = field(default_factory=dict)
+    topic: str = ""
+    queue: str | None = None
+    priority: int = 0
+    deadline_at: datetime | None = None
+    timeout_seconds: float | None = None
+    max_attempts: int = 3
+    available_at: datetime | None = None
+
+
+def job_enqueue(
+    *,
+    kind: str,
+    payload: dict[str, Any],
+    owner: User | None,
+    topic: str = "",
+    queue: str | None = None,
+    priority: int = 0,
+    deadline_at: datetime | None = None,
+    timeout_seconds: float | None = None,
+    max_attempts: int = 3,
+    available_at: datetime | None = None,
+) -> Job:
+    """Make one job; workers hear of it when the caller's transaction commits."""
+    spec = JobSpec(kind, payload, topic, queue, priority, deadline_at, timeout_seconds, max_attempts, available_at)
+    return jobs_enqueue(specs=[spec], owner=owner)[0]
+
+
+def jobs_enqueue(*, specs: Sequence[JobSpec], owner: User | None) -> list[Job]:
+    """Make many jobs in one transaction; they run in this order among themselves, and fairly among users."""
+    jobs = _jobs(specs, owner)
+    by_queue: dict[str, list[Job]] = {}
+    for job in jobs:
+        by_queue.setdefault(job.queue, []).append(job)
+    with transaction.atomic():
+        for queue in sorted(by_queue):
+            rows = by_queue[queue]
+            tags = fair.take_tags(queue=queue, user_key=owner.pk if owner else "", count=len(rows))
+            for job, tag in zip(rows, tags, strict=True):
+                job.fair_tag = tag
+        Job.objects.bulk_create(jobs, batch_size=_BATCH)
+        for start in range(0, len(jobs), _BATCH):
+            write([(job, status_change("", job.status)) for job in jobs[start : start + _BATCH]])
+        ring_on_commit(by_queue)
+    return jobs
+
+
+def _jobs(specs: Sequence[JobSpec], owner: User | None) -> list[Job]:
+    """Unsaved rows, ids ascending, so that equal tags keep the order given."""
+    numbers = sorted(ids.new_job_id() for _ in specs)
+    now = timezone.now()
+    return [_job(spec, owner, number, now) for spec, number in zip(specs, numbers, strict=True)]
+
+
+def _job(spec: JobSpec, owner: User | None, job_id: str, now: datetime) -> Job:
+    kind = kinds.get(spec.kind)
+    if spec.max_attempts < 1:
+        raise Invalid("max_attempts must be at least 1.", field="max_attempts")
+    if spec.timeout_seconds is not None and spec.timeout_seconds <= 0:
+        raise Invalid("timeout_seconds must be more than 0.", field="timeout_seconds")
+    waits = spec.available_at is not None and spec.available_at > now
+    return Job(
+        job_id=job_id,
+        kind=spec.kind,
+        queue=spec.queue or kind.queue,
+        topic=spec.topic,
+        owner=owner,
+        status=JobStatus.PENDING if waits else JobStatus.QUEUED,
+        priority=spec.priority,
+        payload=spec.payload,
+        max_attempts=spec.max_attempts,
+        deadline_at=spec.deadline_at,
+        timeout_seconds=spec.timeout_seconds,
+        available_at=spec.available_at if waits else None,
+        last_seq=1,
+    )

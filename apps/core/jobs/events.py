@@ -1,0 +1,101 @@
+"""Writing the event log: inside the transaction the event describes, with a number that counts within the job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from apps.core.jobs.clock import update_returning
+from apps.core.models import Job, JobEvent
+
+EVENT_TYPES = ("log", "metrics", "status_change", "progress", "result")
+
+
+@dataclass(frozen=True)
+class EventEntry:
+    """An event to be written: of a job (then its topic is the job's) or of a topic as a whole."""
+
+    type: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    job_id: str | None = None
+    topic: str = ""
+    at: datetime | None = None
+
+
+def event_emit(*, type: str, payload: Mapping[str, Any], job: Job | None = None, topic: str = "") -> None:
+    """Append one event inside the caller's transaction; readers wake when it commits."""
+    events_emit([EventEntry(type=type, payload=payload, job_id=job.pk if job else None, topic=topic)])
+
+
+def events_emit(entries: Sequence[EventEntry]) -> None:
+    """Append events in this order inside the caller's transaction (or one of their own)."""
+    unknown = {entry.type for entry in entries} - set(EVENT_TYPES)
+    if unknown:
+        raise ValueError(f"Unknown type of event {sorted(unknown)}; known: {', '.join(EVENT_TYPES)}.")
+    if not entries:
+        return
+    counts: dict[str, int] = {}
+    for entry in entries:
+        if entry.job_id:
+            counts[entry.job_id] = counts.get(entry.job_id, 0) + 1
+    with transaction.atomic():
+        numbered: dict[str | None, Job] = {}
+        for job_id in sorted(counts):
+            rows = update_returning(Job.objects.filter(pk=job_id), last_seq=F("last_seq") + counts[job_id])
+            if rows:
+                numbered[job_id] = rows[0]
+        write(
+            [(numbered.get(entry.job_id), entry) for entry in entries if not entry.job_id or entry.job_id in numbered]
+        )
+
+
+def write(rows: Sequence[tuple[Job | None, EventEntry]]) -> None:
+    """Insert events whose numbers were already taken: a job's `last_seq` counts the events listed for it here."""
+    left: dict[str, int] = {}
+    for job, _ in rows:
+        if job is not None:
+            left[job.pk] = left.get(job.pk, 0) + 1
+    now = timezone.now()
+    made = []
+    for job, entry in rows:
+        seq = 0
+        if job is not None:
+            left[job.pk] -= 1
+            seq = job.last_seq - left[job.pk]
+        made.append(
+            JobEvent(
+                job_id=job.pk if job else None,
+                topic=job.topic if job else entry.topic,
+                seq=seq,
+                type=entry.type,
+                payload=dict(entry.payload),
+                at=entry.at or now,
+            )
+        )
+    JobEvent.objects.bulk_create(made)
+    wake_on_commit({name for event in made for name in (event.topic, event.job_id) if name})
+
+
+def status_change(old: str, new: str, **more: Any) -> EventEntry:
+    """The event of a change of status."""
+    return EventEntry("status_change", {"old_status": old, "new_status": new, **more})
+
+
+def wake_on_commit(topics: Iterable[str]) -> None:
+    """Tell live readers of these jobs and topics, once the rows can be seen."""
+    names = sorted(topics)
+    transaction.on_commit(lambda: _wake(names), robust=True)
+
+
+def _wake(names: list[str]) -> None:
+    from apps.core import live  # live delivery reads what this module writes: imported late to stay below it
+
+    wake = getattr(live, "wake", None)
+    if wake is not None:
+        wake(names)

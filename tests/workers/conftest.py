@@ -1,0 +1,59 @@
+"""Fixtures for the queue: people, and kinds of job that exist for these tests only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from apps.core.jobs import kinds
+from apps.core.models import Role, User
+
+
+@pytest.fixture
+def owner(db: Any) -> User:
+    """A researcher with jobs."""
+    return User.objects.create_user("owner", role=Role.RESEARCHER)
+
+
+@pytest.fixture
+def other(db: Any) -> User:
+    """Another researcher."""
+    return User.objects.create_user("other", role=Role.RESEARCHER)
+
+
+@pytest.fixture
+def viewer(db: Any) -> User:
+    """Somebody who may look."""
+    return User.objects.create_user("viewer", role=Role.VIEWER)
+
+
+@pytest.fixture
+def admin(db: Any) -> User:
+    """Somebody who may do everything."""
+    return User.objects.create_user("admin", role=Role.ADMIN)
+
+
+@pytest.fixture
+def kind() -> Iterator[Any]:
+    """Registers kinds of job for one test: `kind("name", on_finish=...)`."""
+    before, hooks = dict(kinds._kinds), list(kinds._attempt_hooks)
+
+    def make(name: str = "chore", **options: Any) -> str:
+        kinds.register(kinds.Kind(name, name.title(), **options))
+        return name
+
+    yield make
+    kinds._kinds.clear()
+    kinds._kinds.update(before)
+    kinds._attempt_hooks[:] = hooks
+
+
+@pytest.fixture(autouse=True)
+def silent_broker(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Rings are noted instead of sent."""
+    rung: list[str] = []
+    monkeypatch.setattr("apps.core.jobs.doorbell._publish", lambda queue: rung.append(queue) is None)
+    monkeypatch.setattr("apps.core.jobs.doorbell.MIN_INTERVAL", -1.0)
+    return rung

@@ -8,7 +8,7 @@ Tasks know nothing of experiments. An app above registers in its `AppConfig.read
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from django.http import HttpRequest
 from apps.tasks.models import ArcTask
 
 SolvedTasks = Callable[[str], Any]
-"""From a strategy's name ("" for any) to a queryset of the task ids it solved, for `task_id__in`."""
+"""From a strategy's name ("" for any) to the tasks it solved, as a queryset `.values("task_id")`."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class TaskTab:
 
 
 _tabs: dict[str, TaskTab] = {}
-_solved: list[SolvedTasks] = []
+_solved: dict[SolvedTasks, Callable[[], Sequence[str]] | None] = {}
 
 
 def task_tab_register(tab: TaskTab) -> None:
@@ -50,10 +50,9 @@ def task_tabs() -> list[TaskTab]:
     return sorted(_tabs.values(), key=lambda tab: (tab.order, tab.name))
 
 
-def solved_tasks_register(solved: SolvedTasks) -> None:
-    """Say which tasks are solved; several answers are joined."""
-    if solved not in _solved:
-        _solved.append(solved)
+def solved_tasks_register(solved: SolvedTasks, strategies: Callable[[], Sequence[str]] | None = None) -> None:
+    """Say which tasks are solved, and by which strategies they can be; several answers are joined."""
+    _solved[solved] = strategies
 
 
 def solved_condition(strategy: str) -> Q:
@@ -62,3 +61,16 @@ def solved_condition(strategy: str) -> Q:
     for solved in _solved:
         condition |= Q(task_id__in=solved(strategy))
     return condition
+
+
+def solved_among(task_ids: Collection[str]) -> set[str]:
+    """Those of a page's tasks that some strategy solved."""
+    found: set[str] = set()
+    for solved in _solved:
+        found.update(row["task_id"] for row in solved("").filter(task_id__in=task_ids).distinct())
+    return found
+
+
+def solving_strategies() -> list[str]:
+    """The strategies one can ask for in "solved by"."""
+    return sorted({name for strategies in _solved.values() if strategies for name in strategies()})

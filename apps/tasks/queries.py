@@ -1,0 +1,249 @@
+"""Reads of the tasks app: the gallery, one task, its content at a version, and which puzzles two splits share."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+
+from apps.core.errors import Invalid, NotFound
+from apps.tasks.content import task_data
+from apps.tasks.criteria import TaskCriteria, tasks_matching
+from apps.tasks.engine.formats import TaskData
+from apps.tasks.models import ArcTask, ArcTaskVersion, TaskFamily, TaskSource
+
+GRIDS = ("train_examples", "tests", "test_input", "test_output")
+"""The heavy columns, which lists leave in the database."""
+
+SORTS = {
+    "id": ("task_id",),
+    "-id": ("-task_id",),
+    "size": ("max_side", "task_id"),
+    "-size": ("-max_side", "task_id"),
+    "colours": ("colour_count", "task_id"),
+    "-colours": ("-colour_count", "task_id"),
+    "pairs": ("train_count", "task_id"),
+    "-pairs": ("-train_count", "task_id"),
+    "newest": ("-created_at", "task_id"),
+}
+"""The orders a list of tasks can have; each ends in the id, so that pages never overlap."""
+
+
+@dataclass(frozen=True)
+class TaskPage:
+    """One page of a list, rows without grids; `pages` of at least 0, a page past the end empty."""
+
+    items: Sequence[ArcTask]
+    total: int
+    page: int
+    page_size: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are."""
+        return -(-self.total // self.page_size)
+
+
+def task_page(*, criteria: TaskCriteria, sort: str = "id", page: int = 1, page_size: int = 48) -> TaskPage:
+    """One page of the tasks of a selection: three statements whatever the size.
+
+    Ids first, from an index that covers the filters, then those rows: a row is kilobytes of grids.
+    """
+    if sort not in SORTS:
+        raise Invalid(f"Sort by one of {', '.join(SORTS)}.", field="sort")
+    matching = tasks_matching(criteria)
+    total = matching.count()
+    start = (page - 1) * page_size
+    ids: list[str] = []
+    if start < total:
+        ids = list(matching.order_by(*SORTS[sort]).values_list("task_id", flat=True)[start : start + page_size])
+    rows = task_rows(ids) if ids else {}
+    return TaskPage([rows[key] for key in ids if key in rows], total, page, page_size)
+
+
+def task_rows(task_ids: Collection[str]) -> dict[str, ArcTask]:
+    """Rows without grids, with their families, by id."""
+    return ArcTask.objects.defer(*GRIDS, "pair_hashes", "metadata").select_related("family").in_bulk(list(task_ids))
+
+
+def task_get(task_id: str) -> ArcTask:
+    """One task with everything; `NotFound` says how ids look."""
+    task = None if "\x00" in task_id else ArcTask.objects.select_related("family").filter(pk=task_id).first()
+    if task is None:
+        hint = "" if ":" in task_id else " An id names its dataset too, such as arc1:007bbfb7."
+        raise NotFound(f"There is no task {task_id[:120]}.{hint}")
+    return task
+
+
+def task_content(*, task_id: str, version: int | None = None) -> TaskData:
+    """The parsed content of a task at a version (the current one by default), truths included."""
+    task = task_get(task_id)
+    if version is None or version == task.version:
+        return task_data(task.raw_id, task.train_examples, task.tests)
+    older = ArcTaskVersion.objects.filter(task=task, version=version).first()
+    if older is None:
+        raise NotFound(f"Task {task_id} has no version {version}.")
+    return task_data(task.raw_id, older.train_examples, older.tests)
+
+
+def same_puzzle(task: ArcTask) -> QuerySet[ArcTask]:
+    """Other tasks with the same pairs, in whatever order."""
+    others = ArcTask.objects.filter(content_hash=task.content_hash).exclude(pk=task.pk)
+    return others.defer(*GRIDS).order_by("task_id")
+
+
+def same_id(task: ArcTask) -> QuerySet[ArcTask]:
+    """Tasks of other datasets under the same raw id whose pairs are others."""
+    others = ArcTask.objects.filter(raw_id=task.raw_id).exclude(content_hash=task.content_hash)
+    return others.defer(*GRIDS).order_by("task_id")
+
+
+def older_versions(task: ArcTask) -> QuerySet[ArcTaskVersion]:
+    """What the task was before, latest first."""
+    return task.versions.order_by("-version")
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split of a dataset and how many tasks it has."""
+
+    dataset: str
+    source: str
+    count: int
+
+    @property
+    def name(self) -> str:
+        """Such as `arc1/training`."""
+        return f"{self.dataset}/{self.source}"
+
+
+def splits() -> list[Split]:
+    """Every split there is, in name order; read from an index alone."""
+    rows = (
+        ArcTask.objects.order_by("dataset", "task_source").values_list("dataset", "task_source").annotate(n=Count("pk"))
+    )
+    order = list(TaskSource.values)
+    found = [Split(dataset, source, n) for dataset, source, n in rows]
+    return sorted(found, key=lambda split: (split.dataset, order.index(split.source)))
+
+
+def families(search: str = "") -> QuerySet[TaskFamily]:
+    """Families by name, each with the number of its tasks."""
+    rows = TaskFamily.objects.annotate(task_count=Count("tasks")).order_by("family_name", "family_id")
+    return rows.filter(family_name__icontains=search) if search else rows
+
+
+def family_get(family_id: str) -> TaskFamily:
+    """One family with the number of its tasks."""
+    family = None if "\x00" in family_id else families().filter(pk=family_id).first()
+    if family is None:
+        raise NotFound(f"There is no task family {family_id[:80]}.")
+    return family
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A task of the split one learns from that gives away one of the split one is judged on."""
+
+    training_id: str
+    evaluation_id: str
+
+
+@dataclass(frozen=True)
+class LeakReport:
+    """What a training split gives away about an evaluation split.
+
+    `same_puzzle`: all pairs equal, in whatever order. `shared_pairs`: another puzzle that holds at least one equal
+    pair. `same_id`: the same raw id over other pairs, as a warning. An evaluation task is `clean` when it is in
+    neither of the first two.
+    """
+
+    training: str
+    evaluation: str
+    training_total: int
+    evaluation_total: int
+    same_puzzle: list[Leak] = field(default_factory=list)
+    shared_pairs: list[Leak] = field(default_factory=list)
+    same_id: list[Leak] = field(default_factory=list)
+
+    @property
+    def leaked(self) -> int:
+        """How many evaluation tasks are given away, wholly or in part."""
+        return len({leak.evaluation_id for leak in (*self.same_puzzle, *self.shared_pairs)})
+
+    @property
+    def clean(self) -> int:
+        """How many evaluation tasks are not."""
+        return self.evaluation_total - self.leaked
+
+
+def split_tasks(name: str) -> QuerySet[ArcTask]:
+    """The tasks of a split named `<dataset>/<source>`, or of a whole dataset."""
+    dataset, _, source = name.partition("/")
+    tasks = ArcTask.objects.none() if "\x00" in name else ArcTask.objects.filter(dataset=dataset).order_by("task_id")
+    if source:
+        tasks = tasks.filter(task_source=source)
+    if not tasks.exists():
+        known = ", ".join(split.name for split in splits()) or "none yet"
+        raise NotFound(f"There is no split {name[:80]!r} with tasks in it. There are: {known}.")
+    return tasks
+
+
+def leak_report(*, training: str, evaluation: str) -> LeakReport:
+    """Which puzzles of one split are given away by another."""
+    if training == evaluation:
+        raise Invalid("Compare two different splits: a split holds all of its own puzzles.", field="evaluation")
+    learnt, judged = _fingerprints(split_tasks(training)), _fingerprints(split_tasks(evaluation))
+    by_content, by_pair, by_raw_id = _lookups(learnt)
+    report = LeakReport(training, evaluation, len(learnt), len(judged))
+    for task in judged:
+        equal = sorted(by_content.get(task.content_hash, set()) - {task.task_id})
+        sharing = {other for pair in task.pairs for other in by_pair.get(pair, ())} - {*equal, task.task_id}
+        named = by_raw_id.get(task.raw_id, set()) - {*equal, *sharing, task.task_id}
+        report.same_puzzle.extend(Leak(other, task.task_id) for other in equal)
+        report.shared_pairs.extend(Leak(other, task.task_id) for other in sorted(sharing))
+        report.same_id.extend(Leak(other, task.task_id) for other in sorted(named))
+    return report
+
+
+@dataclass(frozen=True)
+class _Fingerprint:
+    task_id: str
+    raw_id: str
+    content_hash: str
+    pairs: tuple[str, ...]
+
+
+def _fingerprints(tasks: QuerySet[ArcTask]) -> list[_Fingerprint]:
+    rows = tasks.values_list("task_id", "raw_id", "content_hash", "pair_hashes")
+    return [
+        _Fingerprint(task_id, raw_id, content, (*pairs.get("train", ()), *pairs.get("test", ())))
+        for task_id, raw_id, content, pairs in rows
+    ]
+
+
+def _lookups(tasks: Iterable[_Fingerprint]) -> tuple[dict[str, set[str]], dict[str, set[str]], dict[str, set[str]]]:
+    by_content: dict[str, set[str]] = defaultdict(set)
+    by_pair: dict[str, set[str]] = defaultdict(set)
+    by_raw_id: dict[str, set[str]] = defaultdict(set)
+    for task in tasks:
+        by_content[task.content_hash].add(task.task_id)
+        by_raw_id[task.raw_id].add(task.task_id)
+        for pair in task.pairs:
+            by_pair[pair].add(task.task_id)
+    return by_content, by_pair, by_raw_id
+
+
+def task_suggestions(text: str, limit: int) -> list[dict[str, Any]]:
+    """Tasks whose id starts with, or else holds, what somebody types."""
+    if not text or "\x00" in text:
+        return []
+    columns = ("task_id", "difficulty_level", "family__family_name")
+    starting = ArcTask.objects.filter(Q(raw_id__startswith=text.lower()) | Q(task_id__startswith=text.lower()))
+    found = list(starting.order_by("task_id").values(*columns)[:limit])
+    if not found:
+        found = list(ArcTask.objects.filter(task_id__icontains=text).order_by("task_id").values(*columns)[:limit])
+    return found

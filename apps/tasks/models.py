@@ -134,3 +134,21 @@ class ArcTaskVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task_id} v{self.version}"
+
+
+class TaskImportDraft(models.Model):
+    """An upload that was read and waits for its owner to say "import": compressed JSON, swept after a day."""
+
+    draft_id = models.CharField(primary_key=True, max_length=40, default=ids.new_draft_id, editable=False)
+    owner = models.ForeignKey("core.User", on_delete=models.CASCADE, related_name="task_import_drafts")
+    dataset = models.CharField(max_length=32)
+    dataset_version = models.CharField(max_length=64, blank=True, default="")
+    task_source = models.CharField(max_length=16, choices=TaskSource.choices)
+    content = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["created_at"], name="tasks_draft_age")]
+
+    def __str__(self) -> str:
+        return f"Import into {self.dataset}/{self.task_source}"

@@ -10,6 +10,7 @@ from apps.experiments.engine.synthesis.rules.cellwise import cellwise
 from apps.experiments.engine.synthesis.rules.frames import frames_for
 from apps.experiments.engine.synthesis.rules import layout  # noqa: F401  (registers its frames)
 from apps.experiments.engine.synthesis.rules.scan import scans
+from apps.experiments.engine.synthesis.rules.select import select
 from apps.tasks.engine.puzzle import Grid, Puzzle
 
 Family = Callable[[Pairs, Sequence[Grid], Meter], list[Candidate]]
@@ -33,7 +34,7 @@ def _frames(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate
     return result
 
 
-FAMILIES: dict[str, Family] = {"cells": _cells, "scan": scans, "frames": _frames}
+FAMILIES: dict[str, Family] = {"cells": _cells, "scan": scans, "frames": _frames, "select": select}
 """Every family by name: `family(pairs, tests, meter)` gives candidates that reproduce every pair."""
 
 

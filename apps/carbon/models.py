@@ -15,9 +15,7 @@ class ResourceUsage(models.Model):
         "tasks.ArcTask", null=True, blank=True, on_delete=models.PROTECT, related_name="resource_usage", db_index=False
     )
     strategy_type = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - null where not a solve
-    job = models.ForeignKey(
-        "core.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="resource_usage"
-    )
+    job = models.ForeignKey("core.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="resource_usage")
     attempt = models.PositiveIntegerField(default=1)
     cpu_seconds = models.FloatField()
     wall_seconds = models.FloatField(default=0.0)

@@ -45,7 +45,12 @@ def cost_alert_check(*, row: ResourceUsage) -> None:
         event_source="resource_monitor",
         severity="warning",
         message=ALERT_MESSAGE,
-        context={"task_id": row.task_id, "cost": row.estimated_cost, "job_id": row.job_id, "strategy": row.strategy_type},
+        context={
+            "task_id": row.task_id,
+            "cost": row.estimated_cost,
+            "job_id": row.job_id,
+            "strategy": row.strategy_type,
+        },
     )
 
 

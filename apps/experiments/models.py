@@ -87,7 +87,9 @@ class ExperimentRun(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["experiment", "number"], name="experiments_run_number_once"),
-            models.CheckConstraint(condition=Q(status__in=ExperimentStatus.values), name="experiments_run_status_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=ExperimentStatus.values), name="experiments_run_status_known"
+            ),
             models.CheckConstraint(
                 condition=Q(completed_at__isnull=True) | Q(completed_at__gte=F("started_at")),
                 name="experiments_run_completes_after_start",

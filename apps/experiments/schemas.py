@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
+from apps.tasks.criteria import TaskCriteria
+
 MAX_CELLS = 50_000
 MAX_SEEDS = 50
 MAX_SECONDS = 3600.0
@@ -18,16 +20,18 @@ Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 
 
 class TaskSelection(BaseModel):
-    """Which tasks: a list of ids, or criteria that are resolved when the experiment starts.
+    """Which tasks, as stored in `task_selection_json`: the criteria, and from the start on the frozen list of ids."""
 
-    Stored as `task_selection_json`; once started, `task_ids` always holds the frozen list.
-    """
-
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="ignore")
 
     version: int = 1
-    task_ids: list[str] | None = Field(None, max_length=MAX_CELLS)
-    criteria: dict[str, Any] | None = None
+    criteria: TaskCriteria
+    task_ids: list[str] | None = None
+
+    def stored(self) -> dict[str, Any]:
+        """The JSON form, without what is at its default."""
+        criteria = self.criteria.model_dump(mode="json", exclude_defaults=True)
+        return {"version": self.version, "criteria": criteria, "task_ids": self.task_ids}
 
 
 class ExperimentSpec(BaseModel):
@@ -38,8 +42,9 @@ class ExperimentSpec(BaseModel):
     name: Name
     description: Prose = ""
     hypothesis: Prose = ""
+    insights: list[Prose] = Field(default_factory=list, max_length=100)
     strategy_configs: dict[str, dict[str, Any]] = Field(min_length=1, max_length=32)
-    task_selection_criteria: TaskSelection
+    task_selection_criteria: TaskCriteria
     seeds: list[Seed] = Field(default_factory=lambda: [0], min_length=1, max_length=MAX_SEEDS)
     seconds_per_task: float = Field(10.0, ge=MIN_SECONDS, le=MAX_SECONDS, allow_inf_nan=False)
 

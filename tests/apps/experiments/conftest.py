@@ -1,0 +1,150 @@
+"""People, tasks and experiments for these tests; and a way to end jobs without a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from apps.core.jobs import kinds
+from apps.core.jobs.kinds import Finished, Usage
+from apps.core.models import Job, JobStatus, Role, User
+from apps.experiments.engine import registry
+from apps.experiments.models import Experiment, Solve
+from apps.experiments.schemas import ExperimentSpec
+from apps.experiments.services import experiment_create, experiment_start
+from apps.tasks.content import content_columns, task_data
+from apps.tasks.criteria import TaskCriteria
+from apps.tasks.models import ArcTask
+
+GRID = [[1, 0], [0, 1]]
+OTHER = [[2, 2], [2, 2]]
+
+
+@pytest.fixture(autouse=True)
+def _strategies() -> Iterator[None]:
+    """Only the test strategies exist."""
+    kept = dict(registry._PATHS)
+    registry._PATHS.clear()
+    registry._loaded.clear()
+    registry.register("echo", "tests.apps.experiments.strategies:Echo")
+    registry.register("other", "tests.apps.experiments.strategies:Other")
+    yield
+    registry._PATHS.clear()
+    registry._PATHS.update(kept)
+    registry._loaded.clear()
+
+
+def person(name: str, role: str) -> User:
+    """A member who can sign in."""
+    user = User.objects.create(username=name, role=role)
+    user.set_unusable_password()
+    return user
+
+
+@pytest.fixture
+def owner(db: None) -> User:
+    """Owns what the tests make."""
+    return person("owner", Role.RESEARCHER)
+
+
+@pytest.fixture
+def teammate(db: None) -> User:
+    """Another researcher of the lab."""
+    return person("teammate", Role.RESEARCHER)
+
+
+@pytest.fixture
+def viewer(db: None) -> User:
+    """May look, not touch."""
+    return person("viewer", Role.VIEWER)
+
+
+@pytest.fixture
+def admin(db: None) -> User:
+    """May do everything."""
+    return person("boss", Role.ADMIN)
+
+
+def make_task(raw_id: str, *, tests: list[Any] | None = None, dataset: str = "lab") -> ArcTask:
+    """A small task: by default one test whose truth is its input."""
+    pairs = tests or [{"input": GRID, "output": GRID}]
+    train = [{"input": GRID, "output": GRID}, {"input": OTHER, "output": OTHER}]
+    data = task_data(raw_id, train, [{k: v for k, v in pair.items() if v is not None} for pair in pairs])
+    return ArcTask.objects.create(
+        task_id=f"{dataset}:{raw_id}", raw_id=raw_id, dataset=dataset, **content_columns(data)
+    )
+
+
+@pytest.fixture
+def tasks(db: None) -> list[ArcTask]:
+    """Three tasks: one test right to echo, one of two, none."""
+    two = [{"input": GRID, "output": GRID}, {"input": OTHER, "output": GRID}]
+    wrong = [{"input": GRID, "output": OTHER}]
+    return [make_task("a"), make_task("b", tests=two), make_task("c", tests=wrong)]
+
+
+def spec(**changes: Any) -> ExperimentSpec:
+    """A valid spec over the dataset `lab`."""
+    values: dict[str, Any] = {
+        "name": "Trial",
+        "strategy_configs": {"echo": {}},
+        "task_selection_criteria": TaskCriteria(datasets=["lab"]),
+        "seconds_per_task": 1.0,
+        **changes,
+    }
+    return ExperimentSpec(**values)
+
+
+@pytest.fixture
+def make(owner: User) -> Callable[..., Experiment]:
+    """Make an experiment, and start it unless told otherwise."""
+
+    def build(*, start: bool = True, by: User | None = None, **changes: Any) -> Experiment:
+        made = experiment_create(spec=spec(**changes), by=by or owner)
+        if start:
+            experiment_start(experiment=made, by=by or owner)
+        made.refresh_from_db()
+        return made
+
+    return build
+
+
+def answer_of(solve: Solve) -> dict[str, Any]:
+    """What echo's solving process would return."""
+    return {
+        "predictions": [
+            [{"grid": pair["input"], "confidence": 0.5, "program": "return grid", "program_data": {"kind": "echo"}}]
+            for pair in solve.task.tests
+        ],
+        "strategy_version": "1.2",
+        "steps_used": 7,
+    }
+
+
+def end(solve: Solve, outcome: str = JobStatus.COMPLETED, *, cpu: float = 2.0, **more: Any) -> None:
+    """End a cell's job as the job layer would: one transaction, attempt hooks and `on_finish` within."""
+    with transaction.atomic():
+        job = Job.objects.select_for_update().get(pk=solve.job_id)
+        job.attempt = max(1, job.attempt)
+        usage = Usage(cpu_seconds=cpu, wall_seconds=cpu * 1.5, peak_memory_mb=64.0)
+        result = more.pop("result", answer_of(solve) if outcome == JobStatus.COMPLETED else None)
+        Job.objects.filter(pk=job.pk).update(
+            status=outcome, attempt=job.attempt, finished_at=timezone.now(), lease_expires_at=None, worker=""
+        )
+        job.status = outcome
+        for hook in kinds.attempt_hooks():
+            hook(job, job.attempt, usage, str(outcome))
+        on_finish = kinds.get(job.kind).on_finish
+        assert on_finish is not None
+        on_finish(Finished(job=job, outcome=str(outcome), usage=usage, result=result, **more))
+
+
+def cells(experiment: Experiment) -> list[Solve]:
+    """The cells of the latest run, in order."""
+    run = experiment.runs.order_by("-number").first()
+    assert run is not None
+    return list(run.solves.select_related("task").order_by("position"))

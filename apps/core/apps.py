@@ -9,3 +9,12 @@ class CoreConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
     name = "apps.core"
     label = "core"
+
+    def ready(self) -> None:
+        """Our checks on the settings, and a memory for faults in pages."""
+        from django.core.signals import got_request_exception
+
+        from apps.core import checks  # noqa: F401
+        from apps.core.views.errors import remember_fault
+
+        got_request_exception.connect(remember_fault, dispatch_uid="terrarium.remember_fault")

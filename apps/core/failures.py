@@ -100,8 +100,9 @@ def describe(error: BaseException) -> TerrariumError | None:
         return Invalid.of_fields([(_field(problem["loc"]), plain_message(problem["msg"])) for problem in error.errors])
     if isinstance(error, DjangoValidationError):
         return Invalid.of_fields(_model_problems(error))
-    if isinstance(error, HttpError):
-        return of_status(error.status_code)
+    if isinstance(error, HttpError):  # what could not be parsed says why in its cause
+        cause = error.__cause__
+        return cause if isinstance(cause, TerrariumError) else of_status(error.status_code)
     if isinstance(error, Http404):
         return of_status(404)
     if isinstance(error, PermissionDenied):

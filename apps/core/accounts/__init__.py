@@ -1,13 +1,16 @@
 """Accounts: members of the lab, and the doors they and their programs come in by."""
 
-from apps.core.accounts.keys import api_key_create, api_key_revoke, api_keys
-from apps.core.accounts.links import link_for, login_link_consume, login_link_create, login_link_peek
+from apps.core.accounts.keys import api_key_create, api_key_of, api_key_revoke, api_keys
+from apps.core.accounts.links import login_link_consume, login_link_create, login_link_peek
 from apps.core.accounts.people import (
+    first_admin_ensure,
     local_user,
+    password_set,
     user_activate,
     user_deactivate,
-    user_ensure_admin,
+    user_get,
     user_invite,
+    user_new_link,
     user_role_set,
     users,
 )
@@ -17,20 +20,23 @@ from apps.core.accounts.tokens import Principal, authenticate_bearer, token_crea
 __all__ = [
     "Principal",
     "api_key_create",
+    "api_key_of",
     "api_key_revoke",
     "api_keys",
     "authenticate_bearer",
     "check_password_throttled",
-    "link_for",
+    "first_admin_ensure",
     "local_user",
     "login_link_consume",
     "login_link_create",
     "login_link_peek",
+    "password_set",
     "token_create",
     "user_activate",
     "user_deactivate",
-    "user_ensure_admin",
+    "user_get",
     "user_invite",
+    "user_new_link",
     "user_role_set",
     "users",
 ]

@@ -20,8 +20,14 @@ INVITATION_LIFETIME = timedelta(days=7)
 _KEEP_USED = timedelta(days=30)
 
 
-def login_link_create(*, user: User, lifetime: timedelta = LINK_LIFETIME, loopback_only: bool | None = None) -> str:
-    """A fresh token that signs `user` in once. By default it works only on this machine unless others reach it.
+def login_link_create(
+    *,
+    user: User,
+    lifetime: timedelta = LINK_LIFETIME,
+    loopback_only: bool | None = None,
+    base_url: str | None = None,
+) -> str:
+    """A fresh link that signs `user` in once. By default it works only on this machine unless others reach it.
 
     Sweeps away links that ended long ago, so the table stays small.
     """
@@ -35,7 +41,7 @@ def login_link_create(*, user: User, lifetime: timedelta = LINK_LIFETIME, loopba
             expires_at=now + lifetime,
             loopback_only=serves_loopback_only() if loopback_only is None else loopback_only,
         )
-    return token
+    return _address(token, base_url)
 
 
 def login_link_peek(token: str, *, address: str) -> LoginLink:
@@ -62,13 +68,6 @@ def login_link_consume(token: str, *, address: str) -> User:
     return link.user
 
 
-def link_for(token: str, *, base_url: str | None = None) -> str:
-    """The address to open: under the public URL where there is one, on this machine otherwise."""
-    config = settings.CONFIG
-    base = base_url or config.public_url or f"http://{_host_to_open(config.api_host)}:{config.api_port}"
-    return f"{base.rstrip('/')}{reverse('core:login-link', args=[token])}"
-
-
 def serves_loopback_only() -> bool:
     """Whether nobody but this machine is meant to reach the server."""
     config = settings.CONFIG
@@ -83,6 +82,13 @@ def is_loopback(address: str) -> bool:
         return ipaddress.ip_address(address.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _address(token: str, base_url: str | None) -> str:
+    """Under the public URL where there is one, on this machine otherwise."""
+    config = settings.CONFIG
+    base = base_url or config.public_url or f"http://{_host_to_open(config.api_host)}:{config.api_port}"
+    return f"{base.rstrip('/')}{reverse('core:login-link', args=[token])}"
 
 
 def _host_to_open(host: str) -> str:

@@ -31,7 +31,7 @@ def user_get(user_id: str) -> User:
     return user
 
 
-def user_ensure_admin() -> User:
+def first_admin_ensure() -> User:
     """The first active admin; a lab without any member gets one named `admin`, who has no password until they set it."""
     with transaction.atomic():
         admin = User.objects.filter(_ADMINS, is_active=True).order_by("date_joined", "pk").first()
@@ -52,11 +52,13 @@ def user_ensure_admin() -> User:
 
 def local_user() -> User | None:
     """In single-user mode, the admin everybody on this machine is; nothing when people sign in."""
-    return None if settings.CONFIG.enable_auth else user_ensure_admin()
+    return None if settings.CONFIG.enable_auth else first_admin_ensure()
 
 
-def user_invite(*, by: User, username: str, email: str = "", role: str = Role.RESEARCHER) -> tuple[User, str]:
-    """A new member without a password, and the token of the link that signs them in to set one."""
+def user_invite(
+    *, by: User, username: str, email: str = "", role: str = Role.RESEARCHER, base_url: str | None = None
+) -> tuple[User, str]:
+    """A new member without a password, and the link that signs them in once to set one."""
     require_role(by, Role.ADMIN)
     username, email = username.strip(), email.strip()
     try:
@@ -73,17 +75,17 @@ def user_invite(*, by: User, username: str, email: str = "", role: str = Role.RE
     try:
         with transaction.atomic():
             user = _make(username=username, email=email, role=role)
-            return user, login_link_create(user=user, lifetime=INVITATION_LIFETIME, loopback_only=False)
+            return user, _invitation(user, base_url)
     except IntegrityError:
         raise Invalid(f"{username} is already a member. Choose another name.", field="username") from None
 
 
-def user_new_link(*, by: User, user: User) -> str:
+def user_new_link(*, by: User, user: User, base_url: str | None = None) -> str:
     """Another one-time link for a member who lost theirs, or their password."""
     require_role(by, Role.ADMIN)
     if not user.is_active:
         raise Conflict(f"{user.username} is deactivated. Activate the account first.")
-    return login_link_create(user=user, lifetime=INVITATION_LIFETIME, loopback_only=False)
+    return _invitation(user, base_url)
 
 
 def user_role_set(*, by: User, user: User, role: str) -> User:
@@ -127,6 +129,10 @@ def password_set(*, user: User, password: str) -> User:
     user.set_password(password)
     user.save(update_fields=["password"])
     return user
+
+
+def _invitation(user: User, base_url: str | None) -> str:
+    return login_link_create(user=user, lifetime=INVITATION_LIFETIME, loopback_only=False, base_url=base_url)
 
 
 def _make(*, username: str, email: str, role: str) -> User:

@@ -53,6 +53,15 @@ class SessionAuth(APIKeyCookie):
         return self(request)
 
 
+def admit(request: HttpRequest) -> Principal:
+    """The principal behind a request outside the API's own routes; `Unauthorized` when there is none."""
+    for door in (BearerAuth(), SessionAuth()):
+        principal = door(request)
+        if principal is not None:
+            return principal
+    raise Unauthorized("Sign in, or send an API key or token as `Authorization: Bearer`.")
+
+
 def spend_anonymous(request: HttpRequest) -> None:
     """Strangers share the allowance of their address."""
     spend(f"api:{client_address(request)}", limit=settings.CONFIG.api_requests_per_minute, message=_SLOW_DOWN)

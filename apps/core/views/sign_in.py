@@ -1,0 +1,84 @@
+"""Coming in and going out: password, one-time link, sign out."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth import login, logout
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from apps.core.accounts import check_password_throttled, login_link_consume, login_link_peek
+from apps.core.errors import Throttled, Unauthorized
+from apps.core.failures import error_headers
+from apps.core.forms import SignInForm
+from apps.core.throttle import client_address, spend
+
+_BACKEND = "apps.core.accounts.backend.RoleBackend"
+
+
+@never_cache
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """The login page."""
+    target = _safe_next(request)
+    if request.user.is_authenticated:
+        return HttpResponseRedirect(target)
+    form = SignInForm(request.POST or None)
+    context = {"form": form, "next": target, "port": settings.CONFIG.api_port}
+    if request.method != "POST" or not form.is_valid():
+        return render(request, "accounts/sign_in.html", context, status=422 if form.errors else 200)
+    try:
+        user = check_password_throttled(request, **form.cleaned_data)
+    except (Unauthorized, Throttled) as error:
+        form.add_error(None, error.message)
+        response = render(request, "accounts/sign_in.html", context, status=error.status)
+        for name, value in error_headers(error).items():
+            response[name] = value
+        return response
+    login(request, user, backend=_BACKEND)
+    return HttpResponseRedirect(target)
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """End the session. Only by POST, so that no image on another site can do it."""
+    logout(request)
+    return redirect(settings.LOGOUT_REDIRECT_URL)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_in_by_link(request: HttpRequest, token: str) -> HttpResponse:
+    """A one-time link: opening it shows whom it signs in, the button uses it up. So a link preview uses nothing."""
+    if request.user.is_authenticated:
+        return redirect(settings.LOGIN_REDIRECT_URL)
+    address = client_address(request)
+    spend(f"link:{address}", limit=settings.CONFIG.login_attempts_per_minute * 6, message="Too many login links tried.")
+    if request.method != "POST":
+        return render(request, "accounts/link.html", {"link": login_link_peek(token, address=address)})
+    user = login_link_consume(token, address=address)
+    login(request, user, backend=_BACKEND)
+    return redirect(
+        settings.LOGIN_REDIRECT_URL if user.has_usable_password() or _is_local(request) else "core:password"
+    )
+
+
+def _is_local(request: HttpRequest) -> bool:
+    """On the machine itself a newcomer goes straight to work; a password can wait."""
+    from apps.core.accounts.links import is_loopback
+
+    return is_loopback(client_address(request))
+
+
+def _safe_next(request: HttpRequest) -> str:
+    """Where to go afterwards; never to another site."""
+    target = request.POST.get("next") or request.GET.get("next") or ""
+    allowed = url_has_allowed_host_and_scheme(
+        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return target if allowed else settings.LOGIN_REDIRECT_URL

@@ -11,7 +11,6 @@ from django.db import DatabaseError, OperationalError, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from apps.core.errors import TerrariumError
 from apps.core.jobs import kinds
 from apps.core.jobs.clock import finish_time, update_returning
 from apps.core.jobs.events import EventEntry, status_change, write
@@ -74,8 +73,8 @@ def guarded_hook(job: Job, name: str, hook: Callable[[], None]) -> bool:
     try:
         with transaction.atomic():
             hook()
-    except (OperationalError, TerrariumError):
-        raise  # the database's trouble is retried as a whole; a refusal is for whoever asked
+    except OperationalError:
+        raise  # the database's trouble is retried as a whole
     except Exception as error:
         logger.exception("%s of %s failed for %s", name, job.kind, job.pk)
         record_failure(

@@ -92,6 +92,7 @@ class Job(models.Model):
                 condition=Q(status=JobStatus.QUEUED),
             ),
             models.Index(fields=["lease_expires_at"], name="core_job_lease", condition=Q(status=JobStatus.RUNNING)),
+            models.Index(fields=["available_at"], name="core_job_due", condition=Q(status=JobStatus.PENDING)),
             models.Index(
                 fields=["deadline_at"],
                 name="core_job_deadline",

@@ -1,0 +1,180 @@
+"""Holding a job: claim it, keep it, hear what is asked of it, write down what it says.
+
+Whoever holds `(job_id, attempt)` of a running job may write; everybody else is fenced: the statement finds no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import BooleanField, ExpressionWrapper, F, Q
+from django.db.models.functions import Now
+
+from apps.core.jobs.clock import in_seconds, update_returning
+from apps.core.jobs.events import EventEntry, status_change, write
+from apps.core.jobs.transitions import tell_status
+from apps.core.models import Job, JobAttempt, JobStatus
+
+
+class Fenced(Exception):
+    """Somebody else owns this job now, or nobody: what this worker knows about it no longer counts."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a held job."""
+
+    fenced: bool = False
+    cancel: bool = False
+    pause: bool = False
+    overdue: bool = False
+
+    def __bool__(self) -> bool:
+        return self.fenced or self.cancel or self.pause or self.overdue
+
+
+_SET = """
+    status = 'running', attempt = attempt + 1, worker = %s, lease_expires_at = {lease}, available_at = NULL,
+    started_at = COALESCE(started_at, {now}), progress = 0, progress_note = '', last_seq = last_seq + 1,
+    cancel_requested_at = NULL, pause_requested_at = NULL
+"""
+_OPEN = "NOT EXISTS (SELECT 1 FROM core_queuestate WHERE queue = %s AND paused_at IS NOT NULL)"
+_ORDER = "ORDER BY priority DESC, fair_tag, job_id LIMIT %s"
+
+# The status stands in the statement as a literal, so that both planners see the partial index core_job_claim; SQLite is
+# told to use it, since without statistics it may take another. The common table expression is materialised so that
+# PostgreSQL picks once.
+_CLAIM = {
+    "sqlite": f"""
+        UPDATE core_job SET {_SET}
+        WHERE status = 'queued' AND job_id IN (
+            SELECT job_id FROM core_job INDEXED BY core_job_claim
+            WHERE status = 'queued' AND queue = %s AND {_OPEN} {_ORDER})
+        RETURNING *
+    """.format(  # noqa: S608 - constants only
+        lease="STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '+' || %s || ' seconds')",
+        now="STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
+    ),
+    "postgresql": f"""
+        WITH picked AS MATERIALIZED (
+            SELECT job_id AS picked_id FROM core_job
+            WHERE status = 'queued' AND queue = %s AND {_OPEN} {_ORDER} FOR UPDATE SKIP LOCKED)
+        UPDATE core_job SET {_SET}
+        FROM picked WHERE job_id = picked_id AND status = 'queued'
+        RETURNING core_job.*
+    """.format(lease="STATEMENT_TIMESTAMP() + %s * INTERVAL '1 second'", now="STATEMENT_TIMESTAMP()"),  # noqa: S608
+}
+
+
+def claim(
+    *, queue: str, worker: str, host: str, lease_seconds: float, limit: int = 1, host_limit: int | None = None
+) -> list[Job]:
+    """Take up to `limit` jobs of a queue, best first, each with its lease, its `JobAttempt` and its event.
+
+    `host_limit` bounds how many jobs of this queue run on `host` at once (the gpu queue). A paused queue gives none.
+    """
+    if limit < 1 or not _has_work(queue):
+        return []
+    with transaction.atomic():
+        if host_limit is not None:
+            limit = min(limit, host_limit - _running_on_host(queue, host))
+            if limit < 1:
+                return []
+        jobs = _claim_rows(queue, worker, lease_seconds, limit)
+        JobAttempt.objects.bulk_create(
+            JobAttempt(job_id=job.pk, number=job.attempt, worker=worker, host=host, started_at=Now()) for job in jobs
+        )
+        change = status_change(JobStatus.QUEUED, JobStatus.RUNNING)
+        write([(job, change) for job in jobs])
+        for job in jobs:
+            tell_status(job, JobStatus.QUEUED, JobStatus.RUNNING)
+    return jobs
+
+
+def _has_work(queue: str) -> bool:
+    """A read, so that looking at an empty queue takes no lock."""
+    index = " INDEXED BY core_job_claim" if connection.vendor == "sqlite" else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT 1 FROM core_job{index} WHERE status = 'queued' AND queue = %s LIMIT 1",  # noqa: S608
+            [queue],
+        )
+        return cursor.fetchone() is not None
+
+
+def _claim_rows(queue: str, worker: str, lease_seconds: float, limit: int) -> list[Job]:
+    pick: list[Any] = [queue, queue, limit]
+    if connection.vendor == "postgresql":
+        rows = Job.objects.raw(_CLAIM["postgresql"], [*pick, worker, lease_seconds])
+    else:
+        rows = Job.objects.raw(_CLAIM["sqlite"], [worker, f"{lease_seconds:.3f}", *pick])
+    return sorted(rows, key=lambda job: (-job.priority, job.fair_tag, job.pk))
+
+
+def _running_on_host(queue: str, host: str) -> int:
+    """How many jobs of the queue run on this host; two workers of one host count one after the other."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"terrarium:{queue}:{host}"])
+    return JobAttempt.objects.filter(
+        host=host,
+        job__status=JobStatus.RUNNING,
+        job__queue=queue,
+        number=F("job__attempt"),
+        outcome=JobStatus.RUNNING,
+    ).count()
+
+
+def ask(held: Mapping[str, int]) -> dict[str, Asked]:
+    """What is asked of each held job `{job_id: attempt}`: one query, however many."""
+    if not held:
+        return {}
+    overdue = ExpressionWrapper(Q(deadline_at__isnull=False, deadline_at__lte=Now()), output_field=BooleanField())
+    rows = Job.objects.filter(pk__in=list(held), status=JobStatus.RUNNING).annotate(overdue=overdue)
+    found = {
+        job_id: Asked(cancel=cancel is not None, pause=pause is not None, overdue=bool(late))
+        for job_id, attempt, cancel, pause, late in rows.values_list(
+            "job_id", "attempt", "cancel_requested_at", "pause_requested_at", "overdue"
+        )
+        if attempt == held[job_id]
+    }
+    return {job_id: found.get(job_id, Asked(fenced=True)) for job_id in held}
+
+
+def renew(held: Mapping[str, int], *, lease_seconds: float) -> int:
+    """A heartbeat: extend the lease of every held job in one statement. Returns how many are still ours."""
+    if not held:
+        return 0
+    ours = Q()
+    for job_id, attempt in held.items():
+        ours |= Q(pk=job_id, attempt=attempt)
+    return Job.objects.filter(ours, status=JobStatus.RUNNING).update(lease_expires_at=in_seconds(lease_seconds))
+
+
+def note_usage(job_id: str, attempt: int, *, cpu_seconds: float, peak_memory_mb: float) -> None:
+    """What the execution used so far, so that one that is lost has been counted up to its last heartbeat."""
+    JobAttempt.objects.filter(job_id=job_id, number=attempt, outcome=JobStatus.RUNNING).update(
+        cpu_seconds=cpu_seconds, peak_memory_mb=peak_memory_mb
+    )
+
+
+def speak(
+    job_id: str, attempt: int, entries: Sequence[EventEntry], *, progress: tuple[float, str] | None = None
+) -> None:
+    """Write what a held job reported: its events in order, and its progress. `Fenced` when it is no longer ours."""
+    fields: dict[str, Any] = {}
+    if progress is not None:
+        fraction, text = progress
+        fields = {"progress": min(1.0, max(0.0, fraction)), "progress_note": text[:200]}
+        entries = [*entries, EventEntry("progress", {"fraction": fields["progress"], "note": fields["progress_note"]})]
+    if not entries:
+        return
+    with transaction.atomic():
+        ours = Job.objects.filter(pk=job_id, attempt=attempt, status=JobStatus.RUNNING)
+        rows = update_returning(ours, last_seq=F("last_seq") + len(entries), **fields)
+        if not rows:
+            raise Fenced(job_id)
+        write([(rows[0], entry) for entry in entries])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from apps.experiments.engine.synthesis.program import Program
 from apps.experiments.engine.synthesis.rules.base import Candidate, Meter, Pairs, contiguous, merged
 from apps.experiments.engine.synthesis.rules.cellwise import cellwise
+from apps.experiments.engine.synthesis.rules.completion import completions
 from apps.experiments.engine.synthesis.rules.frames import frames_for
 from apps.experiments.engine.synthesis.rules import layout  # noqa: F401  (registers its frames)
 from apps.experiments.engine.synthesis.rules.scan import scans
@@ -34,7 +35,7 @@ def _frames(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate
     return result
 
 
-FAMILIES: dict[str, Family] = {"cells": _cells, "scan": scans, "frames": _frames, "select": select}
+FAMILIES: dict[str, Family] = {"cells": _cells, "scan": scans, "frames": _frames, "select": select, "completion": completions}
 """Every family by name: `family(pairs, tests, meter)` gives candidates that reproduce every pair."""
 
 

@@ -1,0 +1,275 @@
+"""Completing patterns: symmetry about an inferred centre and repetition by inferred shifts, with a colour that hides.
+
+The cells of the hidden colour are unknown; a symmetry or shift counts only if no two known cells contradict it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from apps.experiments.engine.synthesis.rules.base import Call, Candidate, Meter, Pairs, contiguous, op, try_calls
+from apps.experiments.engine.synthesis.rules.cellwise import cellwise
+from apps.experiments.engine.synthesis.rules.frames import FrameCall, Views, frame
+from apps.tasks.engine.puzzle import Grid
+
+GROUPS = {"full": 0, "half": 1, "turn": 2, "flip": 3, "mirror": 4, "fold": 5, "shift": 6, "diagonal": 7}
+"""Mirror across both axes and diagonals; both axes; quarter turns; half turn; left-right; up-down; repetition;
+across the diagonal."""
+
+
+@njit(cache=True)
+def _image(kind: int, r: int, c: int, cy: int, cx: int) -> Any:
+    """Where (r, c) goes under one symmetry about the centre (cy / 2, cx / 2)."""
+    if kind == 0:
+        return r, cx - c
+    if kind == 1:
+        return cy - r, c
+    if kind == 2:
+        return cy - r, cx - c
+    # Diagonal ones: (2r - cy, 2c - cx) exchanged, with signs.
+    y = 2 * r - cy
+    x = 2 * c - cx
+    if kind == 3:
+        return (x + cy) // 2, (y + cx) // 2
+    if kind == 4:
+        return (cy - x) // 2, (cx - y) // 2
+    if kind == 5:
+        return (x + cy) // 2, (cx - y) // 2
+    return (cy - x) // 2, (y + cx) // 2
+
+
+@njit(cache=True)
+def _kinds(group: int) -> Any:
+    if group == 0:
+        return np.array([0, 1, 2, 3, 4, 5, 6])
+    if group == 1:
+        return np.array([0, 1, 2])
+    if group == 2:
+        return np.array([5, 2, 6])
+    if group == 3:
+        return np.array([2])
+    if group == 4:
+        return np.array([0])
+    if group == 5:
+        return np.array([1])
+    return np.array([3])
+
+
+@njit(cache=True)
+def symmetric(g: Any, hidden: int, group: int) -> Any:
+    """The grid completed by the best centre of `group`, and how many known cells supported it (0: none)."""
+    h, w = g.shape
+    kinds = _kinds(group)
+    best = 0
+    best_y = -1
+    best_x = -1
+    diagonal = False
+    for k in kinds:
+        if k >= 3:
+            diagonal = True
+    for cy in range(1, 2 * h - 2):
+        for cx in range(1, 2 * w - 2):
+            if group == 4 and cy != h - 1:
+                continue
+            if group == 5 and cx != w - 1:
+                continue
+            if diagonal and (cy + cx) % 2 != 0:
+                continue
+            if group == 7 and cy != h - 1:
+                continue
+            support = 0
+            good = True
+            for r in range(h):
+                for c in range(w):
+                    v = g[r, c]
+                    if v == hidden:
+                        continue
+                    for k in kinds:
+                        y, x = _image(k, r, c, cy, cx)
+                        if y < 0 or x < 0 or y >= h or x >= w or (y == r and x == c):
+                            continue
+                        u = g[y, x]
+                        if u == hidden:
+                            continue
+                        if u != v:
+                            good = False
+                            break
+                        support += 1
+                    if not good:
+                        break
+                if not good:
+                    break
+            if good and support > best:
+                best = support
+                best_y = cy
+                best_x = cx
+    out = g.copy()
+    if best == 0:
+        return out, 0
+    for _ in range(3):
+        for r in range(h):
+            for c in range(w):
+                if out[r, c] != hidden:
+                    continue
+                for k in kinds:
+                    y, x = _image(k, r, c, best_y, best_x)
+                    if 0 <= y < h and 0 <= x < w and out[y, x] != hidden:
+                        out[r, c] = out[y, x]
+                        break
+    return out, best
+
+
+@njit(cache=True)
+def _shift_support(g: Any, hidden: int, dy: int, dx: int) -> int:
+    """Known pairs a shift agrees on; -1 if any two contradict it."""
+    h, w = g.shape
+    support = 0
+    for r in range(h - dy):
+        for c in range(max(0, -dx), min(w, w - dx)):
+            v = g[r, c]
+            u = g[r + dy, c + dx]
+            if v == hidden or u == hidden:
+                continue
+            if u != v:
+                return -1
+            support += 1
+    return support
+
+
+@njit(cache=True)
+def repeated(g: Any, hidden: int) -> Any:
+    """The grid completed by its best supported shifts, and the support of the first (0: none)."""
+    h, w = g.shape
+    out = g.copy()
+    first = 0
+    for _ in range(4):
+        best = 0
+        by = 0
+        bx = 0
+        for dy in range(h):
+            for dx in range(-w + 1, w):
+                if dy == 0 and dx <= 0:
+                    continue
+                support = _shift_support(out, hidden, dy, dx)
+                if support <= best:
+                    continue
+                useful = False
+                for r in range(h - dy):
+                    for c in range(max(0, -dx), min(w, w - dx)):
+                        if (out[r, c] == hidden) != (out[r + dy, c + dx] == hidden):
+                            useful = True
+                            break
+                    if useful:
+                        break
+                if useful:
+                    best = support
+                    by = dy
+                    bx = dx
+        if best == 0:
+            break
+        if first == 0:
+            first = best
+        changed = True
+        while changed:
+            changed = False
+            for r in range(h):
+                for c in range(w):
+                    if out[r, c] != hidden:
+                        continue
+                    for s in (-1, 1):
+                        y = r + s * by
+                        x = c + s * bx
+                        if 0 <= y < h and 0 <= x < w and out[y, x] != hidden:
+                            out[r, c] = out[y, x]
+                            changed = True
+                            break
+        left = 0
+        for r in range(h):
+            for c in range(w):
+                left += out[r, c] == hidden
+        if left == 0:
+            break
+    return out, first
+
+
+def completed(grid: Grid, hidden: int, group: str) -> Grid | None:
+    """The completed grid; None where nothing supports the pattern."""
+    grid = contiguous(grid)
+    if not (grid == hidden).any():
+        return grid
+    if group == "shift":
+        out, support = repeated(grid, hidden)
+    else:
+        out, support = symmetric(grid, hidden, GROUPS[group])
+    return contiguous(out) if support else None
+
+
+@op("complete", lambda params: f"complete(grid, hidden={params[0]}, by={params[1]!r})")
+def _complete(grid: Grid, params: Any) -> Grid | None:
+    return completed(grid, int(params[0]), str(params[1]))
+
+
+@op("extent", lambda params: f"cut(grid, completed, where grid == {params[0]})")
+def _extent(grid: Grid, params: Any) -> Grid | None:
+    hidden, group = params
+    full = completed(grid, int(hidden), str(group))
+    rows = np.flatnonzero((grid == hidden).any(axis=1))
+    cols = np.flatnonzero((grid == hidden).any(axis=0))
+    if full is None or not len(rows):
+        return None
+    return contiguous(full[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1])
+
+
+@frame("completed")
+def _completed_frame(grid: Grid, hidden: int, group: str) -> Views | None:
+    full = completed(grid, hidden, group)
+    return None if full is None else [("input", grid), ("completed", full)]
+
+
+def completions(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]:
+    """Outputs that complete the input's pattern, or show what a colour hid, or build on the completed view."""
+    result: list[Candidate] = []
+    equal = all(given.shape == wanted.shape for given, wanted in pairs)
+    smaller = all(given.size > wanted.size for given, wanted in pairs)
+    if not equal and not smaller:
+        return []
+    common = set(range(10))
+    for grid in [given for given, _wanted in pairs] + list(tests):
+        common &= set(np.unique(grid).tolist())
+    for hidden in sorted(common):
+        if smaller and not all(_box_shape(given, hidden) == wanted.shape for given, wanted in pairs):
+            continue
+        for group in GROUPS:
+            if meter.empty:
+                return result
+            given, wanted = pairs[0]
+            meter.spend(given.size * 2)
+            full = completed(given, hidden, group)
+            if full is None:
+                continue
+            if smaller:
+                calls: tuple[Call, ...] = (("extent", (hidden, group)),)
+                found = try_calls(calls, 800, "completion", pairs, tests)
+                if found is not None:
+                    result.append(found)
+                continue
+            changed = full != given
+            if not changed.any() or (full == wanted)[changed].mean() < 0.5 and (given == wanted)[changed].mean() > 0.2:
+                continue
+            found = try_calls((("complete", (hidden, group)),), 900, "completion", pairs, tests)
+            if found is not None:
+                result.append(found)
+                continue
+            call: FrameCall = ("completed", hidden, group)
+            result += cellwise(pairs, tests, meter, call, 700, "completion+cells", depth=1)
+    return result
+
+
+def _box_shape(grid: Grid, colour: int) -> tuple[int, int]:
+    rows = np.flatnonzero((grid == colour).any(axis=1))
+    cols = np.flatnonzero((grid == colour).any(axis=0))
+    return int(rows[-1] - rows[0] + 1), int(cols[-1] - cols[0] + 1)

@@ -11,10 +11,12 @@ class CoreConfig(AppConfig):
     label = "core"
 
     def ready(self) -> None:
-        """Our checks on the settings, and a memory for faults in pages."""
+        """Our checks on the settings, a memory for faults in pages, and what moves on every page."""
         from django.core.signals import got_request_exception
 
-        from apps.core import checks  # noqa: F401
+        from apps.core import checks, live  # noqa: F401
+        from apps.core.live.shell import SHELL
         from apps.core.views.errors import remember_fault
 
         got_request_exception.connect(remember_fault, dispatch_uid="terrarium.remember_fault")
+        live.register(SHELL)

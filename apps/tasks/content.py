@@ -97,3 +97,24 @@ def with_known_truths(task: TaskData, known: TaskData) -> TaskData:
         for source, target in task.tests
     )
     return TaskData(raw_id=task.raw_id, train=task.train, tests=tests)
+
+
+MAX_METADATA = 65_536
+"""Characters of JSON a task's metadata may take."""
+
+_DEEPEST = 20
+
+
+def check_metadata(metadata: dict[str, Any]) -> None:
+    """Refuse metadata too large or too deep to keep."""
+    waiting: list[tuple[Any, int]] = [(metadata, 1)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > _DEEPEST:
+            raise Invalid(f"Metadata is nested deeper than {_DEEPEST} levels; flatten it.", field="metadata")
+        children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        waiting.extend((child, depth + 1) for child in children)
+    if len(json.dumps(metadata)) > MAX_METADATA:
+        raise Invalid(
+            f"Metadata takes more than {MAX_METADATA:,} characters; keep large things elsewhere.", field="metadata"
+        )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from django.db.models import Q, QuerySet
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from apps.core.errors import Invalid
 from apps.tasks.models import ArcTask, Difficulty, TaskSource
 from apps.tasks.registry import solved_condition
 
@@ -61,6 +62,17 @@ class TaskCriteria(BaseModel):
         if any("\x00" in name for name in value):
             raise ValueError("remove the null character")
         return list(dict.fromkeys(name.strip() for name in value if name.strip()))
+
+
+def criteria_from(values: dict[str, Any]) -> TaskCriteria:
+    """The selection that unchecked values describe; `Invalid` names the field that cannot be used."""
+    try:
+        return TaskCriteria.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        field = str(problem["loc"][0]) if problem["loc"] else None
+        words = problem["msg"].removeprefix("Value error, ")
+        raise Invalid(f"{field or 'criteria'}: {words}.", field=field) from None
 
 
 def criteria_condition(criteria: TaskCriteria) -> Q:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -13,7 +14,14 @@ from django.utils import timezone
 from apps.core.access import require_role
 from apps.core.errors import Conflict, Invalid, NotFound
 from apps.core.models import Role, User
-from apps.tasks.content import check_pair_counts, content_columns, make_task_id, task_data, with_known_truths
+from apps.tasks.content import (
+    check_metadata,
+    check_pair_counts,
+    content_columns,
+    make_task_id,
+    task_data,
+    with_known_truths,
+)
 from apps.tasks.engine.formats import CANONICAL_SETS, TaskData, load_canonical
 from apps.tasks.models import ArcTask, ArcTaskVersion, Difficulty, TaskFamily, TaskSource
 
@@ -187,6 +195,52 @@ def canonical_import(*, names: Iterable[str] = tuple(CANONICAL_SETS), by: User |
     return report
 
 
+def task_create(
+    *,
+    content: TaskData,
+    dataset: str,
+    by: User | None,
+    source: TaskSource = TaskSource.TRAINING,
+    dataset_version: str = "",
+    difficulty: Difficulty = Difficulty.UNKNOWN,
+    family_id: str | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> ArcTask:
+    """One new task; `Conflict` when its id is taken."""
+    _require_curator(by)
+    check_pair_counts(content)
+    check_metadata(metadata or {})
+    task_id = make_task_id(dataset, content.raw_id)
+    try:
+        with transaction.atomic():
+            ArcTask.objects.create(
+                task_id=task_id,
+                raw_id=content.raw_id,
+                dataset=dataset,
+                dataset_version=dataset_version,
+                task_source=source,
+                metadata=metadata or {},
+                **content_columns(content),
+            )
+            _judge(task_id, by, difficulty, family_id)
+    except IntegrityError as error:
+        raise Conflict(f"There is already a task {task_id}. Change that one, or choose another id.") from error
+    return ArcTask.objects.get(pk=task_id)
+
+
+def _judge(task_id: str, by: User | None, difficulty: Difficulty | None, family_id: str | Unset | None) -> None:
+    if difficulty is not None:
+        difficulty_set(task_ids=[task_id], difficulty=difficulty, by=by)
+    if not isinstance(family_id, Unset):
+        family_assign(task_ids=[task_id], family_id=family_id, by=by)
+
+
+class Unset(Enum):
+    """Tells "leave it" from "set it to none"."""
+
+    UNSET = "unset"
+
+
 def task_update(
     *,
     task_id: str,
@@ -194,8 +248,11 @@ def task_update(
     content: TaskData | None = None,
     task_source: TaskSource | None = None,
     metadata: dict[str, Any] | None = None,
+    difficulty: Difficulty | None = None,
+    family_id: str | Unset | None = Unset.UNSET,
 ) -> ArcTask:
-    """Change a task. Content of one that has been used is never changed in place: it becomes a new version."""
+    """Change a task, all or nothing. Content of one that is in use is never changed in place: it becomes a new
+    version."""
     _require_curator(by)
     with transaction.atomic():
         row = _locked(task_id)
@@ -208,9 +265,11 @@ def task_update(
         if task_source is not None and task_source != row.task_source:
             columns["task_source"] = task_source
         if metadata is not None and metadata != row.metadata:
+            check_metadata(metadata)
             columns["metadata"] = metadata
         if columns:
             _apply([(row, columns)])
+        _judge(task_id, by, difficulty, family_id)
     row.refresh_from_db()
     return row
 

@@ -97,6 +97,20 @@ def read_files(files: Iterable[tuple[str, bytes]]) -> Reading:
     return reading
 
 
+def read_values(tasks: dict[str, Any], solutions: dict[str, Any]) -> Reading:
+    """Tasks by id that were parsed from JSON already, with the solutions to them where they come apart."""
+    reading = Reading()
+    if len(tasks) > MAX_TASKS:
+        raise TooLarge(f"More than {MAX_TASKS:,} tasks at once. Import them in parts.")
+    for raw_id, value in tasks.items():
+        _take(reading, raw_id, "tasks", value, "", ())
+    reading.solutions.update(solutions)
+    _solve(reading)
+    if not reading.candidates:
+        reading.problems.append("There is no task in what you sent.")
+    return reading
+
+
 @dataclass
 class _Budget:
     """What is left of the allowance for one upload."""

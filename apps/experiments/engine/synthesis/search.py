@@ -15,9 +15,22 @@ from apps.experiments.engine.synthesis.dag import Dag, explore
 from apps.experiments.engine.synthesis.layered import COLOUR_NAMES, Frame, LayeredProgram
 from apps.experiments.engine.synthesis.primitives import Palette, Primitive, vocabulary
 from apps.experiments.engine.synthesis.program import Program
+from apps.experiments.engine.synthesis.rules import propose_candidates
 from apps.experiments.engine.synthesis.sizes import SizeRule
 from apps.tasks.engine.grids import is_valid
 from apps.tasks.engine.puzzle import Grid, Puzzle
+
+RULE_STEPS = 100_000_000
+"""Most steps the first pass of learned rules may take."""
+
+STEPS_PER_RULE_STEP = 250
+"""Search steps a step of the rule learner's meter (about a microsecond) stands for."""
+
+SHALLOW_COST = 155
+"""Depth of the first enumeration, in tenths of a bit: about two primitives."""
+
+SETTLED_MARGIN = 15
+"""A program this many tenths of a bit shorter than the depth explored ends the search."""
 
 if TYPE_CHECKING:
     from apps.experiments.engine.synthesis.strategy import SynthesisConfig
@@ -87,9 +100,26 @@ class Search:
     hard_stopped: bool = False
 
     def run(self) -> None:
-        """All stages within the budget."""
+        """All stages within the budget: rules, a shallow enumeration, and more only while the answer is in doubt."""
         self._deadline = time.monotonic() + self.hard_seconds
-        self._enumerate(background_frame(self.puzzle), self.budget)
+        if self.config.rules:
+            self._rules(min(self.budget // 6, RULE_STEPS))
+        frame = background_frame(self.puzzle)
+        self._enumerate(frame, SHALLOW_COST, min(self._left() // 3, self.budget // 5))
+        if not self._settled(SHALLOW_COST):
+            self._enumerate(frame, self.config.max_cost, self._left())
+
+    def _settled(self, explored: int) -> bool:
+        """Whether the best program found is so short that enumeration up to `explored` leaves little doubt."""
+        best = min((c.cost for c in self.candidates), default=1 << 30)
+        return best <= 10 * (explored - SETTLED_MARGIN)
+
+    def _rules(self, steps: int) -> None:
+        """Learned rules on the task as it is; the meter counts microseconds, converted to our steps."""
+        meter = steps // STEPS_PER_RULE_STEP
+        for found in propose_candidates(self.puzzle.train, self.puzzle.test_inputs, meter):
+            self.candidates.append(Candidate(found.program, found.outputs, found.program.cost, "rules"))
+        self.steps += steps
 
     def _left(self) -> int:
         if time.monotonic() > self._deadline:
@@ -97,13 +127,15 @@ class Search:
             return 0
         return self.budget - self.steps
 
-    def _enumerate(self, frame: Frame, allowance: int) -> None:
+    def _enumerate(self, frame: Frame, max_cost: int, allowance: int) -> None:
+        if allowance <= 0:
+            return
         puzzle = seen_puzzle(self.puzzle, frame)
         colours = palette(puzzle)
         rule = sizes.infer(puzzle)
         if rule.kind != "scale":
             rule = self._size_by_search(puzzle, colours, rule, allowance // 5)
-        dag = self._explore(puzzle, colours, rule, self.config.max_cost, allowance * 2 // 3)
+        dag = self._explore(puzzle, colours, rule, min(max_cost, self.config.max_cost), allowance * 2 // 3)
         self._collect(dag, puzzle, rule, frame, max(allowance // 4, 1))
 
     def _explore(self, puzzle: Puzzle, colours: Palette, rule: SizeRule, max_cost: int, steps: int) -> Dag:

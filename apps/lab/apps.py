@@ -9,3 +9,9 @@ class LabConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
     name = "apps.lab"
     label = "lab"
+
+    def ready(self) -> None:
+        """Tell the search what it can find."""
+        from apps.lab import search_providers
+
+        search_providers.register()

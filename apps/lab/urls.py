@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from apps.lab import views
+from apps.lab.views import events, jobs, observatory, patterns, search, system
 
 app_name = "lab"
 urlpatterns: list[URLPattern] = [
-    path("", views.observatory, name="observatory"),
-    path("search/", views.search, name="search"),
-    path("system/patterns/", views.patterns, name="patterns"),
+    path("", observatory.observatory, name="observatory"),
+    path("search/", search.search, name="search"),
+    path("system/", system.overview, name="system"),
+    path("system/queues/<str:queue>/<str:action>/", system.queue_switch, name="queue-switch"),
+    path("system/jobs/", jobs.jobs, name="jobs"),
+    path("system/jobs/<str:job_id>/", jobs.job, name="job"),
+    path("system/jobs/<str:job_id>/<str:action>/", jobs.job_act, name="job-act"),
+    path("system/events/", events.events, name="events"),
+    path("system/events/<str:event_id>/", events.event, name="event"),
+    path("system/events/<str:event_id>/resolve/", events.event_resolve, name="event-resolve"),
+    path("system/patterns/", patterns.patterns, name="patterns"),
 ]

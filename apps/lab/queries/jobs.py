@@ -1,0 +1,194 @@
+"""Jobs as the system pages show them: lists that filter, sort and page, and one job with its history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from apps.core.errors import NotFound
+from apps.core.jobs import kinds
+from apps.core.models import ACTIVE_STATUSES, Job, JobAttempt, JobEvent, JobStatus, User
+
+SORTS: Mapping[str, str] = {
+    "created": "job_id",
+    "finished": "finished_at",
+    "status": "status",
+    "kind": "kind",
+    "attempts": "attempt",
+}
+"""What the list sorts by. Ids grow with time of creation, so that "created" reads the primary key."""
+
+LOG_LIMIT = 500
+_RETRIABLE = (JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.TIMEOUT)
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """The list's state, as its address says it; what is unknown counts as not said."""
+
+    text: str = ""
+    status: str = ""
+    kind: str = ""
+    queue: str = ""
+    mine: bool = False
+    quarantined: bool = False
+    topic: str = ""
+    sort: str = "-created"
+
+    @classmethod
+    def read(cls, query: Mapping[str, str]) -> JobFilter:
+        """From the query string."""
+        sort = query.get("sort", "")
+        status = query.get("status", "")
+        return cls(
+            text=query.get("q", "").strip()[:100],
+            status=status if status in JobStatus.values else "",
+            kind=query.get("kind", "")[:64],
+            queue=query.get("queue", "")[:32],
+            mine=query.get("mine") == "1",
+            quarantined=query.get("quarantined") == "1",
+            topic=query.get("topic", "")[:64],
+            sort=sort if sort.removeprefix("-") in SORTS else "-created",
+        )
+
+
+def jobs(chosen: JobFilter, user: User) -> QuerySet[Job]:
+    """The jobs of a list, in its order."""
+    rows = Job.objects.select_related("owner").defer("error_message")
+    exact = {"status": chosen.status, "kind": chosen.kind, "queue": chosen.queue, "topic": chosen.topic}
+    rows = rows.filter(**{column: value for column, value in exact.items() if value})
+    if chosen.mine:
+        rows = rows.filter(owner=user)
+    if chosen.quarantined:
+        rows = rows.filter(quarantined_at__isnull=False)
+    if chosen.text:
+        rows = rows.filter(_matches(chosen.text))
+    key = chosen.sort.removeprefix("-")
+    if key == "finished":
+        rows = rows.filter(finished_at__isnull=False)
+    direction = "-" if chosen.sort.startswith("-") else ""
+    return rows.order_by(f"{direction}{SORTS[key]}", *([] if key == "created" else ["-job_id"]))
+
+
+def _matches(text: str) -> Q:
+    """By the start of the id or topic, the kind, the task worked on, or the owner's name."""
+    return (
+        Q(job_id__startswith=text.lower())
+        | Q(topic__startswith=text.lower())
+        | Q(kind__icontains=text)
+        | Q(payload__task_id__icontains=text)
+        | Q(owner__username__icontains=text)
+    )
+
+
+def kinds_known() -> list[tuple[str, str]]:
+    """Every registered kind of job with its title."""
+    return [(name, kinds.get(name).title) for name in kinds.names()]
+
+
+def subject(job: Job) -> str:
+    """What a job works on, in a few words from its payload."""
+    parts = (job.payload.get("task_id"), job.payload.get("strategy"), job.payload.get("name"))
+    return " · ".join(str(part) for part in parts if part)
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A job and what may be done with it now."""
+
+    job: Job
+    title: str
+    subject: str
+    can_cancel: bool
+    can_retry: bool
+    can_pause: bool
+    can_resume: bool
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the last execution has taken, or took."""
+        if self.job.started_at is None:
+            return None
+        end: datetime = self.job.finished_at or timezone.now()
+        return max(0.0, (end - self.job.started_at).total_seconds())
+
+    @property
+    def state(self) -> str:
+        """The state to show: a request under way reads as itself."""
+        return "quarantined" if self.job.quarantined_at else self.job.status
+
+    @property
+    def asked(self) -> str:
+        """What has been asked of a running job and not been done yet."""
+        if self.job.status != JobStatus.RUNNING:
+            return ""
+        if self.job.cancel_requested_at:
+            return "cancelling"
+        return "pausing" if self.job.pause_requested_at else ""
+
+
+def row(job: Job, user: User) -> JobRow:
+    """A job as `user` sees it."""
+    may = user.has_role("admin") or (user.has_role("researcher") and job.owner_id == user.pk)
+    known = dict(kinds_known())
+    running = job.status == JobStatus.RUNNING
+    asked_to_pause = running and job.pause_requested_at is not None
+    return JobRow(
+        job=job,
+        title=known.get(job.kind, job.kind),
+        subject=subject(job),
+        can_cancel=may and job.status in ACTIVE_STATUSES and job.cancel_requested_at is None,
+        can_retry=may and job.status in _RETRIABLE,
+        can_pause=may and job.status in ACTIVE_STATUSES and job.status != JobStatus.PAUSED and not asked_to_pause,
+        can_resume=may and (job.status == JobStatus.PAUSED or asked_to_pause),
+    )
+
+
+def job_get(job_id: str) -> Job:
+    """The job of that id; `NotFound` otherwise."""
+    job = Job.objects.select_related("owner").filter(pk=job_id).first()
+    if job is None:
+        raise NotFound(f"There is no job {job_id[:40]}; it may have passed its retention.")
+    return job
+
+
+def attempts(job: Job) -> list[JobAttempt]:
+    """Each execution, the last first."""
+    return list(job.attempts.order_by("-number"))
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of a job's log."""
+
+    at: datetime
+    level: str
+    text: str
+
+
+def log_lines(job: Job, limit: int = LOG_LIMIT) -> list[LogLine]:
+    """The end of a job's log, oldest first."""
+    rows = list(JobEvent.objects.filter(job=job).exclude(type="metrics").order_by("-xid", "-id")[:limit])
+    return [line for line in (log_line(event.type, event.payload, event.at) for event in reversed(rows)) if line]
+
+
+def log_line(kind: str, payload: Mapping[str, Any], at: datetime) -> LogLine | None:
+    """An event as a line; None for what a log does not show."""
+    if kind == "log":
+        return LogLine(at, str(payload.get("level", "info")).lower(), str(payload.get("message", "")))
+    if kind == "status_change":
+        old, new = payload.get("old_status", ""), payload.get("new_status", "")
+        reason = payload.get("reason") or payload.get("error_message") or ""
+        words = f"{old} → {new}" if old else str(new)
+        level = "error" if new in {"failed", "timeout"} else "info"
+        return LogLine(at, level, f"{words}: {reason}" if reason else words)
+    if kind == "progress" and payload.get("note"):
+        share = payload.get("progress", payload.get("fraction"))
+        percent = f"{float(share):.0%} " if isinstance(share, int | float) else ""
+        return LogLine(at, "debug", f"{percent}{payload['note']}")
+    return None

@@ -1,0 +1,90 @@
+"""System events: found by full text, read with their context, resolved."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
+
+from apps.core.access import member, page_role
+from apps.core.errors import Conflict
+from apps.core.models import Severity
+from apps.core.system_events import (
+    event_sources,
+    system_event_get,
+    system_event_resolve,
+    system_events,
+    unresolved_counts,
+)
+from apps.lab.views.parsing import back, page_of
+
+_STATES = {"open": False, "resolved": True}
+
+
+@page_role("viewer")
+@require_GET
+def events(request: HttpRequest) -> HttpResponse:
+    """The list, newest first."""
+    text, severity = request.GET.get("q", "").strip()[:200], request.GET.get("severity", "")
+    source, state = request.GET.get("source", "")[:64], request.GET.get("state", "")
+    severity = severity if severity in Severity.values else ""
+    sources = event_sources()
+    found = system_events(text=text, severity=severity, source=source, resolved=_STATES.get(state)).defer(
+        "stack_trace", "context"
+    )
+    unresolved = unresolved_counts()
+    context = {
+        "page_obj": page_of(found, request),
+        "text": text,
+        "narrowed": bool(text or severity or source or state),
+        "unresolved": unresolved,
+        "filters": [
+            {
+                "name": "severity",
+                "label": "Severity",
+                "value": severity,
+                "options": [(level.value, level.label) for level in reversed(Severity)],
+            },
+            {"name": "source", "label": "Source", "value": source, "options": [(name, name) for name in sources]},
+            {
+                "name": "state",
+                "label": "State",
+                "value": state if state in _STATES else "",
+                "options": [("open", "Open"), ("resolved", "Resolved")],
+            },
+        ],
+        "may_resolve": member(request).has_role("researcher"),
+    }
+    return render(request, "lab/events.html", context)
+
+
+@page_role("viewer")
+@require_GET
+@vary_on_headers("HX-Request")
+def event(request: HttpRequest, event_id: str) -> HttpResponse:
+    """One event, as a page or, for htmx, as a panel beside the list."""
+    found = system_event_get(event_id)
+    context = {
+        "event": found,
+        "may_resolve": member(request).has_role("researcher") and found.resolved_at is None,
+        "close_url": reverse("lab:events"),
+    }
+    panel = request.headers.get("HX-Request") == "true" and request.headers.get("HX-Target") == "panel"
+    return render(request, "lab/_event_panel.html" if panel else "lab/event.html", context)
+
+
+@page_role("researcher")
+@require_POST
+def event_resolve(request: HttpRequest, event_id: str) -> HttpResponse:
+    """Mark it as dealt with."""
+    found = system_event_get(event_id)
+    try:
+        system_event_resolve(event=found, by=member(request))
+    except Conflict as error:
+        messages.warning(request, error.message)
+    else:
+        messages.success(request, "Resolved. Should it happen again, it makes a new event.")
+    return back(request, reverse("lab:event", args=[found.public_id]))

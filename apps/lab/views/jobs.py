@@ -1,0 +1,104 @@
+"""Jobs: the list, one job, and what may be done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from apps.core.access import member, page_role
+from apps.core.errors import Conflict
+from apps.core.jobs import job_cancel, job_pause, job_resume, job_retry
+from apps.core.models import Job, JobStatus, User
+from apps.experiments.models import ExperimentRun
+from apps.lab.queries import jobs as queries
+from apps.lab.queries import system
+from apps.lab.views.parsing import back, page_of
+
+
+@page_role("viewer")
+@require_GET
+def jobs(request: HttpRequest) -> HttpResponse:
+    """The list."""
+    user = member(request)
+    chosen = queries.JobFilter.read(request.GET)
+    page = page_of(queries.jobs(chosen, user), request)
+    context = {
+        "chosen": chosen,
+        "page_obj": page,
+        "rows": [queries.row(job, user) for job in page],
+        "sort": chosen.sort,
+        "filters": [
+            _choice("status", "Status", chosen.status, [(s.value, s.label) for s in JobStatus]),
+            _choice("kind", "Kind", chosen.kind, queries.kinds_known()),
+            _choice("queue", "Queue", chosen.queue, [(q.name, q.name) for q in system.queues(system.hosts())]),
+        ],
+    }
+    return render(request, "lab/jobs.html", context)
+
+
+def _choice(name: str, label: str, value: str, options: list[tuple[str, str]]) -> dict[str, object]:
+    return {"name": name, "label": label, "value": value, "options": options}
+
+
+@page_role("viewer")
+@require_GET
+def job(request: HttpRequest, job_id: str) -> HttpResponse:
+    """One job: its state, executions and log."""
+    found = queries.job_get(job_id)
+    run = ExperimentRun.objects.filter(pk=found.topic).only("run_id", "experiment_id", "experiment_name").first()
+    context = {
+        "row": queries.row(found, member(request)),
+        "job": found,
+        "attempts": queries.attempts(found),
+        "lines": queries.log_lines(found),
+        "run": run if found.topic else None,
+    }
+    return render(request, "lab/job.html", context)
+
+
+def _cancelled(job: Job, by: User) -> tuple[Job, str]:
+    done = job_cancel(job=job, by=by)
+    return done, "Cancelled." if done.is_terminal else "Cancelling: its worker stops it within two seconds."
+
+
+def _paused(job: Job, by: User) -> tuple[Job, str]:
+    done = job_pause(job=job, by=by)
+    return done, "Paused." if done.status == JobStatus.PAUSED else "Pausing: its worker stops it within two seconds."
+
+
+def _resumed(job: Job, by: User) -> tuple[Job, str]:
+    return job_resume(job=job, by=by), "Back in its queue."
+
+
+def _retried(job: Job, by: User) -> tuple[Job, str]:
+    return job_retry(job=job, by=by), "Queued again as a new job."
+
+
+_ACTIONS: dict[str, Callable[[Job, User], tuple[Job, str]]] = {
+    "cancel": _cancelled,
+    "pause": _paused,
+    "resume": _resumed,
+    "retry": _retried,
+}
+
+
+@page_role("researcher")
+@require_POST
+def job_act(request: HttpRequest, job_id: str, action: str) -> HttpResponse:
+    """Cancel, pause, resume or retry; then back to where the button stood (a retry leads to the new job)."""
+    if action not in _ACTIONS:
+        raise Http404
+    found = queries.job_get(job_id)
+    here = reverse("lab:job", args=[found.pk])
+    try:
+        done, words = _ACTIONS[action](found, member(request))
+    except Conflict as error:
+        messages.warning(request, error.message)
+        return back(request, here)
+    messages.success(request, words)
+    return back(request, reverse("lab:job", args=[done.pk]))

@@ -10,3 +10,4 @@ import "./table.js";
 import "./filter.js";
 import "./log.js";
 import "./time.js";
+import "./live.js";

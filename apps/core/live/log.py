@@ -189,20 +189,15 @@ def explain(scope: Scope, after: Position, *, limit: int = 500) -> str:
 
 
 def _between(scope: Scope, after: Position, end: Position) -> QuerySet[JobEvent]:
-    rows = scope.restrict(_beyond(after))
-    if connection.vendor == "postgresql":
-        rows = rows.filter(xid__lt=end.xid)
-    else:
-        rows = rows.filter(id__lte=end.id)
-    return rows.order_by("xid", "id")
+    upto = Q(xid__lt=end.xid) if connection.vendor == "postgresql" else Q(id__lte=end.id)
+    return scope.restrict(_beyond(after)).filter(upto).order_by("xid", "id")
 
 
 def _beyond(after: Position) -> QuerySet[JobEvent]:
     """What lies after a position, said so that one range of the (..., xid, id) indexes answers."""
     if connection.vendor == "postgresql":
-        span = RawSQL(  # noqa: S611 - constant text
-            "(core_jobevent.xid, core_jobevent.id) > (%s, %s)", tuple(after), output_field=BooleanField()
-        )
+        text = "(core_jobevent.xid, core_jobevent.id) > (%s, %s)"
+        span = RawSQL(text, tuple(after), output_field=BooleanField())
         return JobEvent.objects.filter(span)
     # SQLite does not use an index for row values that hold the row id; there the id alone is the order.
     return JobEvent.objects.filter(xid=0, id__gt=after.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import DatabaseError
 from django.template import Context, Library
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,7 +18,11 @@ def live_page(context: Context, name: str, key: object = "") -> SafeString:
 
     Outside a request that the middleware saw (a fragment rendered by hand) the log's present end is as good as it gets.
     """
-    cursor = getattr(context.get("request"), "live_cursor", None) or head_cursor()
+    cursor = getattr(context.get("request"), "live_cursor", None)
+    try:
+        cursor = cursor or head_cursor()
+    except DatabaseError:  # an error page that says so must still be shown
+        return SafeString("")
     return format_html(
         '<span hidden data-live-page="{}" data-live-key="{}" data-live-cursor="{}"></span>', name, key, cursor
     )

@@ -9,9 +9,11 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from apps.core.views.docs import docs_page, openapi
+from apps.core.views.sign_in import sign_in_to_admin
 from config.api import api
 
 urlpatterns = [
+    path("admin/login/", sign_in_to_admin),
     path("admin/", admin.site.urls),
     path("api/docs", partial(docs_page, api=api), name="api-docs"),
     path("api/openapi.json", partial(openapi, api=api), name="openapi"),

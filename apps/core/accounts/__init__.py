@@ -15,9 +15,10 @@ from apps.core.accounts.people import (
     users,
 )
 from apps.core.accounts.sign_in import check_password_throttled
-from apps.core.accounts.tokens import Principal, authenticate_bearer, token_create
+from apps.core.accounts.tokens import TOKEN_LIFETIME, Principal, authenticate_bearer, token_create
 
 __all__ = [
+    "TOKEN_LIFETIME",
     "Principal",
     "api_key_create",
     "api_key_of",

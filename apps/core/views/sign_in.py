@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth import login, logout
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.core.accounts import check_password_throttled, login_link_consume, login_link_peek
-from apps.core.errors import Throttled, Unauthorized
+from apps.core.accounts.links import is_loopback
+from apps.core.errors import Forbidden, Throttled, Unauthorized
 from apps.core.failures import error_headers
 from apps.core.forms import SignInForm
 from apps.core.throttle import client_address, spend
@@ -44,6 +47,14 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(target)
 
 
+@require_safe
+def sign_in_to_admin(request: HttpRequest) -> HttpResponse:
+    """The Django admin's own login page counts no attempts, so its address leads to ours."""
+    if request.user.is_authenticated:
+        raise Forbidden("The admin is for curators and admins. Ask an admin for the role.")
+    return redirect_to_login(request.GET.get("next") or reverse("admin:index"), reverse("core:login"))
+
+
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """End the session. Only by POST, so that no image on another site can do it."""
@@ -70,8 +81,6 @@ def sign_in_by_link(request: HttpRequest, token: str) -> HttpResponse:
 
 def _is_local(request: HttpRequest) -> bool:
     """On the machine itself a newcomer goes straight to work; a password can wait."""
-    from apps.core.accounts.links import is_loopback
-
     return is_loopback(client_address(request))
 
 

@@ -1,0 +1,246 @@
+"""What `manage.py doctor` looks at: each check says what it found and, where something is wrong, the remedy."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import metadata
+from pathlib import Path
+
+from django.conf import settings
+from django.core import checks
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+from kombu.connection import Connection
+
+from apps.core.health import GIB, LOW_DISK_GB, cache_answers, gpu_info
+from apps.core.models import Worker
+from config.env import BASE_DIR
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+_WORKER_SEEN_WITHIN = timedelta(seconds=60)
+_CLOCK_TOLERANCE_SECONDS = 2.0
+_BROKER_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    state: str
+    message: str
+    remedy: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """For `--json`."""
+        return asdict(self)
+
+
+def examine() -> list[Finding]:
+    """Every check; one that breaks is a finding itself."""
+    findings: list[Finding] = []
+    for check in _CHECKS:
+        try:
+            findings.extend(check())
+        except Exception as error:
+            name = check.__name__.strip("_").replace("_", " ")
+            findings.append(
+                Finding(name, FAIL, f"{type(error).__name__}: {error}", "Read the message; then ask again.")
+            )
+    return findings
+
+
+def _python() -> Iterator[Finding]:
+    yield Finding("python", OK, f"{platform.python_version()}, {sys.executable}")
+    wanted = [line.split("==") for line in (BASE_DIR / "requirements.txt").read_text().splitlines() if "==" in line]
+    other = [f"{name} {found}, not {pin}" for name, pin in wanted if (found := _installed(name)) != pin]
+    if other:
+        yield Finding("packages", WARN, "; ".join(other[:4]), "Run: make setup")
+    else:
+        yield Finding("packages", OK, f"{len(wanted)} as pinned")
+
+
+def _installed(requirement: str) -> str:
+    try:
+        return metadata.version(requirement.partition("[")[0])
+    except metadata.PackageNotFoundError:
+        return "missing"
+
+
+def _settings() -> Iterator[Finding]:
+    found = checks.run_checks(tags=[checks.Tags.security])
+    ours = [message for message in found if str(message.id).startswith("terrarium.")]
+    for message in ours:
+        state = FAIL if message.level >= checks.ERROR else WARN
+        yield Finding("settings", state, str(message.msg), str(message.hint or ""))
+    if not ours:
+        yield Finding(
+            "settings", OK, f"{settings.CONFIG.env}, {'login' if settings.CONFIG.enable_auth else 'single user'}"
+        )
+
+
+def _database() -> Iterator[Finding]:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT version()" if connection.vendor == "postgresql" else "SELECT sqlite_version()")
+            version = str(cursor.fetchone()[0]).split(" on ")[0]
+    except DatabaseError as error:
+        yield Finding("database", FAIL, f"It does not answer: {error}", "Start it, or correct DATABASE_URL.")
+        return
+    yield Finding("database", OK, f"{connection.vendor} {version}")
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing:
+        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _backwards in missing[:3])
+        yield Finding("migrations", FAIL, f"{len(missing)} not applied: {names} …", "Run: python manage.py migrate")
+    else:
+        yield Finding("migrations", OK, "all applied")
+
+
+def _broker() -> Iterator[Finding]:
+    options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+    for key in ("data_folder_in", "data_folder_out", "control_folder", "processed_folder"):
+        if key in options:
+            Path(options[key]).mkdir(parents=True, exist_ok=True)
+    url = settings.CELERY_BROKER_URL
+    word, began = uuid.uuid4().hex, time.monotonic()
+    try:
+        with Connection(url, transport_options=options, connect_timeout=_BROKER_SECONDS) as broker:
+            queue = broker.SimpleQueue(f"doctor-{word}", queue_opts={"durable": False, "auto_delete": True})
+            queue.put({"word": word})
+            message = queue.get(timeout=_BROKER_SECONDS)
+            message.ack()
+            came_back = message.payload.get("word") == word
+            queue.queue.delete()
+            queue.close()
+    except Exception as error:
+        remedy = (
+            "Start Redis, or correct REDIS_URL." if settings.CONFIG.redis_url else f"Make {settings.VAR_DIR} writable."
+        )
+        yield Finding("broker", FAIL, f"A message did not come back: {type(error).__name__} {error}", remedy)
+        return
+    if came_back:
+        yield Finding(
+            "broker", OK, f"{url.split('://')[0]}: a message came back in {(time.monotonic() - began) * 1000:.0f} ms"
+        )
+    else:
+        yield Finding("broker", FAIL, "Another message came back than was sent.", "Empty the broker and start again.")
+    if not cache_answers():
+        yield Finding("cache", FAIL, "The cache does not keep what it is given.", "Start Redis, or correct REDIS_URL.")
+
+
+def _storage() -> Iterator[Finding]:
+    folder = settings.VAR_DIR
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix="doctor-") as file:
+            file.write(b"x")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        yield Finding(
+            "storage",
+            FAIL,
+            f"{folder} cannot be written: {error}",
+            f"Give this user the folder: chown -R {os.getuid()} {folder}",
+        )
+        return
+    yield Finding("storage", OK, f"{folder} is writable")
+    free = shutil.disk_usage(folder).free / GIB
+    if free < LOW_DISK_GB:
+        yield Finding(
+            "disk", WARN, f"{free:.1f} GB free", "Make room: old files under the storage folder, or a larger disk."
+        )
+    else:
+        yield Finding("disk", OK, f"{free:.1f} GB free")
+
+
+def _secrets() -> Iterator[Finding]:
+    loose = []
+    for name in ("secret_key", "jwt_secret_key"):
+        path = settings.VAR_DIR / name
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            loose.append(str(path))
+    if loose:
+        yield Finding("secrets", FAIL, f"Others can read {', '.join(loose)}.", f"Run: chmod 600 {' '.join(loose)}")
+    else:
+        yield Finding("secrets", OK, "readable by their owner only")
+
+
+def _workers() -> Iterator[Finding]:
+    alive = Worker.objects.filter(last_seen_at__gte=timezone.now() - _WORKER_SEEN_WITHIN).order_by("name")
+    queues = sorted({queue for worker in alive for queue in worker.queues})
+    if alive:
+        yield Finding("workers", OK, f"{len(alive)} alive, on {', '.join(queues)}")
+    else:
+        yield Finding(
+            "workers",
+            WARN,
+            "None has been seen in the last minute: jobs wait.",
+            "Run: make run, or python manage.py worker",
+        )
+
+
+def _clock() -> Iterator[Finding]:
+    now = time.time()
+    if datetime.fromtimestamp(now, UTC).year < 2025:
+        yield Finding("clock", FAIL, "This machine's clock is years behind.", "Set it, or run a time service.")
+        return
+    skew = 0.0
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
+            skew = abs(float(cursor.fetchone()[0]) - time.time())
+    if skew > _CLOCK_TOLERANCE_SECONDS:
+        yield Finding("clock", WARN, f"{skew:.1f} s away from the database's", "Run a time service on both machines.")
+    else:
+        yield Finding("clock", OK, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC on {socket.gethostname()}")
+
+
+def _sandbox() -> Iterator[Finding]:
+    bwrap = shutil.which("bwrap")
+    works = bwrap is not None and (
+        subprocess.run([bwrap, "--ro-bind", "/", "/", "true"], capture_output=True, timeout=5, check=False).returncode
+        == 0
+    )
+    if works:
+        yield Finding("bubblewrap", OK, str(bwrap))
+    else:
+        what = "is not installed" if bwrap is None else "may not make namespaces here"
+        yield Finding(
+            "bubblewrap",
+            WARN,
+            f"It {what}; programs are confined by process limits only.",
+            "Install the package bubblewrap.",
+        )
+
+
+def _gpu() -> Iterator[Finding]:
+    gpu = gpu_info()
+    yield Finding("gpu", OK, f"{gpu.count} x {gpu.name}" if gpu.available else "none, and nothing here needs one")
+
+
+_CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    _python,
+    _settings,
+    _database,
+    _broker,
+    _storage,
+    _secrets,
+    _workers,
+    _clock,
+    _sandbox,
+    _gpu,
+)

@@ -41,15 +41,15 @@ if IS_PRODUCTION and not CONFIG.secret_key:
 SECRET_KEY = CONFIG.secret_key or _kept_secret("secret_key")
 JWT_SECRET_KEY = CONFIG.jwt_secret_key or _kept_secret("jwt_secret_key")
 DEBUG = CONFIG.debug
-ALLOWED_HOSTS = [host.strip() for host in CONFIG.allowed_hosts.split(",") if host.strip()] or [
-    "127.0.0.1",
-    "localhost",
-    "[::1]",
-    CONFIG.api_host,
-]
+_LOOPBACK = ["127.0.0.1", "localhost", "[::1]"]  # probes ask from the machine itself
+ALLOWED_HOSTS = [*_LOOPBACK, *(host.strip() for host in CONFIG.allowed_hosts.split(",") if host.strip())]
+CSRF_TRUSTED_ORIGINS: list[str] = []
 if CONFIG.public_url:
-    ALLOWED_HOSTS.append(urlsplit(CONFIG.public_url).hostname or "")
-    CSRF_TRUSTED_ORIGINS = [CONFIG.public_url.rstrip("/")]
+    _public = urlsplit(CONFIG.public_url)
+    ALLOWED_HOSTS.append(_public.hostname or "")
+    CSRF_TRUSTED_ORIGINS.append(f"{_public.scheme}://{_public.netloc}")
+elif not CONFIG.allowed_hosts:
+    ALLOWED_HOSTS.append(CONFIG.api_host)
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -168,6 +168,11 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "apps.core.staticfinders.BokehFinder",
+]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {

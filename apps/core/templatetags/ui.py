@@ -249,6 +249,43 @@ def with_query(context: template.Context, **changes: Any) -> str:
     return f"?{query.urlencode()}"
 
 
+@register.simple_tag
+def json_text(value: object) -> SafeString:
+    """A value as JSON that cannot end the element it stands in."""
+    text = json.dumps(value, separators=(",", ":"), default=str)
+    for character, escaped in (("<", "\\u003C"), (">", "\\u003E"), ("&", "\\u0026")):
+        text = text.replace(character, escaped)
+    return mark_safe(text)  # noqa: S308 - escaped above
+
+
+@register.simple_tag
+def series_mark(number: int) -> SafeString:
+    """The marker of the series of that number, from 1, for a legend."""
+    shapes = (
+        '<circle cx="6" cy="6" r="4.5"/>',
+        '<rect x="1.5" y="1.5" width="9" height="9"/>',
+        '<path d="M6 1 11 10.5H1Z"/>',
+        '<path d="M6 .5 11.5 6 6 11.5.5 6Z"/>',
+        '<path d="M6 11 1 1.5h10Z"/>',
+        '<path d="M4.5 1h3v3.5H11v3H7.5V11h-3V7.5H1v-3h3.5Z"/>',
+        '<path d="M1 3 3 1l3 3 3-3 2 2-3 3 3 3-2 2-3-3-3 3-2-2 3-3Z"/>',
+        '<path d="m6 .5 1.7 3.7 4 .4-3 2.7.9 4L6 9.2l-3.6 2.1.9-4-3-2.7 4-.4Z"/>',
+    )
+    return SafeString(shapes[(number - 1) % len(shapes)])
+
+
+@register.simple_tag
+def data_cell(value: object) -> SafeString:
+    """A cell of a data table: figures to the right, at full precision for whoever copies them."""
+    if value is None:
+        return SafeString('<td class="num" data-value="">–</td>')
+    number = _number(value) if isinstance(value, int | float) else None
+    if number is None:
+        return format_html("<td>{}</td>", value)
+    shown = f"{value:,}" if isinstance(value, int) else _significant(number, 4)
+    return format_html('<td class="num" data-value="{}">{}</td>', repr(value), shown)
+
+
 @register.simple_block_tag
 def dialog(content: str, id: str, title: str, css: str = "") -> str:
     """`{% dialog id="x" title="…" %}…{% enddialog %}`: a native dialog, opened by `data-dialog-open="x"`."""

@@ -144,7 +144,7 @@ class Storage:
     @property
     def share(self) -> float:
         """How full the disk is, 0..1."""
-        return self.used / self.total if self.total else 0.0
+        return self.used / self.total
 
     @property
     def status(self) -> str:
@@ -156,7 +156,7 @@ def storage() -> Storage:
     """How much room there is."""
     disk = shutil.disk_usage(settings.VAR_DIR)
     name, size = _database()
-    return Storage(str(settings.VAR_DIR), disk.total, disk.used, disk.free, size, name)
+    return Storage(str(settings.VAR_DIR), disk.used + disk.free, disk.used, disk.free, size, name)
 
 
 def _database() -> tuple[str, int]:

@@ -1,0 +1,105 @@
+// [data-chart]: draws the Bokeh figure beside it in the colours of the page, repaints when the theme changes, takes
+// new data from [data-chart-data], and saves it as PNG or CSV.
+import { each, on, whenShown } from "./dom.js";
+
+const drawn = new Map();
+
+whenShown((root) => {
+  each("[data-chart]", draw, root);
+  if (root instanceof Element && root.matches("[data-chart]")) draw(root);
+});
+
+document.addEventListener("theme:change", () => drawn.forEach(paint));
+
+document.addEventListener("htmx:oobAfterSwap", (event) => take(event.detail.target));
+document.addEventListener("htmx:afterSwap", (event) => take(event.detail.target));
+
+async function draw(box) {
+  if (box.dataset.drawn) return;
+  box.dataset.drawn = "yes";
+  const source = document.getElementById(`${box.id}-item`);
+  const manager = await window.Bokeh.embed.embed_item(JSON.parse(source.textContent), box.id);
+  const view = [...manager][0];
+  drawn.set(box.id, view);
+  paint(view);
+}
+
+function paint(view) {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (token) => resolve(style.getPropertyValue(token));
+  const [muted, line, font] = [colour("--muted"), colour("--line"), style.getPropertyValue("--sans")];
+  const plot = view.model;
+  [...plot.above, ...plot.below, ...plot.left, ...plot.right].forEach((axis) => {
+    if (!("axis_label_text_color" in axis)) return;
+    axis.setv({
+      axis_label_text_color: muted,
+      major_label_text_color: muted,
+      axis_line_color: line,
+      axis_label_text_font: font,
+      major_label_text_font: font,
+    });
+  });
+  plot.center.forEach((grid) => "grid_line_color" in grid && grid.setv({ grid_line_color: line }));
+  plot.renderers.forEach((renderer) => {
+    const glyph = renderer.glyph;
+    const tag = renderer.tags?.find((name) => String(name).startsWith("series-"));
+    if (!glyph || tag === undefined) return;
+    const value = { value: colour(`--s${(Number(tag.slice(7)) % 8) + 1}`) };
+    if ("line_color" in glyph) glyph.line_color = value;
+    if ("fill_color" in glyph) glyph.fill_color = value;
+  });
+}
+
+// light-dark() must be computed by the browser before a canvas can use it.
+const probe = document.createElement("span");
+probe.hidden = true;
+document.body.append(probe);
+
+function resolve(value) {
+  probe.style.color = value;
+  return getComputedStyle(probe).color;
+}
+
+function take(element) {
+  if (!(element instanceof Element)) return;
+  const box = element.matches("[data-chart-data]") ? element : document.getElementById(element.id);
+  const view = drawn.get(box?.dataset?.chartData);
+  if (!view) return;
+  const data = JSON.parse(box.textContent);
+  view.model.renderers.forEach((renderer) => {
+    const columns = data[renderer.data_source?.name];
+    if (columns) renderer.data_source.data = columns;
+  });
+}
+
+on("click", "[data-chart-png]", (_event, button) => {
+  const id = button.dataset.chartPng;
+  const layer = drawn.get(id)?.export("png", true);
+  if (!layer) return;
+  const from = layer.canvas;
+  const canvas = Object.assign(document.createElement("canvas"), { width: from.width, height: from.height });
+  const paper = canvas.getContext("2d");
+  paper.fillStyle = resolve(getComputedStyle(document.documentElement).getPropertyValue("--surface"));
+  paper.fillRect(0, 0, canvas.width, canvas.height);
+  paper.drawImage(from, 0, 0);
+  canvas.toBlob((blob) => save(blob, `${id}.png`));
+});
+
+on("click", "[data-chart-csv]", (_event, button) => {
+  const id = button.dataset.chartCsv;
+  const table = document.getElementById(`${id}-table`);
+  const lines = [...table.rows].map((row) => [...row.cells].map((cell) => quote(cell.dataset.value ?? cell.textContent.trim())).join(","));
+  save(new Blob([`${lines.join("\r\n")}\r\n`], { type: "text/csv;charset=utf-8" }), `${id}.csv`);
+});
+
+function quote(text) {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function save(blob, name) {
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}

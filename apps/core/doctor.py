@@ -27,7 +27,6 @@ from kombu.connection import Connection
 
 from apps.core.health import GIB, LOW_DISK_GB, cache_answers, gpu_info
 from apps.core.models import Worker
-from config.env import BASE_DIR
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 _WORKER_SEEN_WITHIN = timedelta(seconds=60)
@@ -65,7 +64,7 @@ def examine() -> list[Finding]:
 
 def _python() -> Iterator[Finding]:
     yield Finding("python", OK, f"{platform.python_version()}, {sys.executable}")
-    wanted = [line.split("==") for line in (BASE_DIR / "requirements.txt").read_text().splitlines() if "==" in line]
+    wanted = [line.split("==") for line in (settings.BASE_DIR / "requirements.txt").read_text().splitlines() if "==" in line]
     other = [f"{name} {found}, not {pin}" for name, pin in wanted if (found := _installed(name)) != pin]
     if other:
         yield Finding("packages", WARN, "; ".join(other[:4]), "Run: make setup")
@@ -118,7 +117,7 @@ def _broker() -> Iterator[Finding]:
     url = settings.CELERY_BROKER_URL
     word, began = uuid.uuid4().hex, time.monotonic()
     try:
-        with Connection(url, transport_options=options, connect_timeout=_BROKER_SECONDS) as broker:
+        with Connection(url, transport_options=options, connect_timeout=_BROKER_SECONDS) as broker:  # type: ignore[no-untyped-call]
             queue = broker.SimpleQueue(f"doctor-{word}", queue_opts={"durable": False, "auto_delete": True})
             queue.put({"word": word})
             message = queue.get(timeout=_BROKER_SECONDS)

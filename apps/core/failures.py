@@ -101,8 +101,7 @@ def describe(error: BaseException) -> TerrariumError | None:
     if isinstance(error, DjangoValidationError):
         return Invalid.of_fields(_model_problems(error))
     if isinstance(error, HttpError):  # what could not be parsed says why in its cause
-        cause = error.__cause__
-        return cause if isinstance(cause, TerrariumError) else of_status(error.status_code)
+        return (error.__cause__ and describe(error.__cause__)) or of_status(error.status_code)
     if isinstance(error, Http404):
         return of_status(404)
     if isinstance(error, PermissionDenied):

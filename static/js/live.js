@@ -5,7 +5,7 @@
 // only after some close codes, and leaves out scripts of data. What changes is placed by htmx all the same, so that
 // fragments come alive, focus stays and hx-preserve holds.
 const FIRST_WAIT = 300;
-const LONGEST_WAIT = 15000;
+const LONGEST_WAIT = 8000;
 const SILENCE = 45000; // the server speaks at least every 20 s
 const HIDDEN_PATIENCE = 60000;
 const ATTEMPTS_TO_OFFLINE = 6;

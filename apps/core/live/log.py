@@ -197,7 +197,7 @@ def _beyond(after: Position) -> QuerySet[JobEvent]:
     """What lies after a position, said so that one range of the (..., xid, id) indexes answers."""
     if connection.vendor == "postgresql":
         text = "(core_jobevent.xid, core_jobevent.id) > (%s, %s)"
-        span = RawSQL(text, tuple(after), output_field=BooleanField())
+        span = RawSQL(text, tuple(after), output_field=BooleanField())  # noqa: S611
         return JobEvent.objects.filter(span)
     # SQLite does not use an index for row values that hold the row id; there the id alone is the order.
     return JobEvent.objects.filter(xid=0, id__gt=after.id)

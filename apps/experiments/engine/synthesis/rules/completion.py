@@ -16,9 +16,10 @@ from apps.experiments.engine.synthesis.rules.cellwise import cellwise
 from apps.experiments.engine.synthesis.rules.frames import FrameCall, Views, frame
 from apps.tasks.engine.puzzle import Grid
 
-GROUPS = {"full": 0, "half": 1, "turn": 2, "flip": 3, "mirror": 4, "fold": 5, "shift": 6, "diagonal": 7}
+GROUPS = {"full": 0, "half": 1, "turn": 2, "flip": 3, "mirror": 4, "fold": 5, "shift": 6, "diagonal": 7,
+          "lattice": 8}  # fmt: skip
 """Mirror across both axes and diagonals; both axes; quarter turns; half turn; left-right; up-down; repetition;
-across the diagonal."""
+across the diagonal; the smallest lattice of cells whose classes are all known."""
 
 
 @njit(cache=True)
@@ -196,6 +197,55 @@ def repeated(g: Any, hidden: int) -> Any:
     return out, first
 
 
+@njit(cache=True)
+def lattice(g: Any, hidden: int) -> Any:
+    """The grid completed by its smallest consistent lattice, and the known cells (0: no lattice).
+
+    A lattice repeats every p columns and, moved by a columns, every q rows; it must tell every hidden cell.
+    """
+    h, w = g.shape
+    out = g.copy()
+    known = 0
+    for r in range(h):
+        for c in range(w):
+            known += g[r, c] != hidden
+    for size in range(1, known // 2 + 1):
+        for q in range(1, min(size, h) + 1):
+            if size % q != 0 or size // q > w:
+                continue
+            p = size // q
+            for a in range(p):
+                table = np.full((q, p), hidden, np.int8)
+                good = True
+                for r in range(h):
+                    for c in range(w):
+                        v = g[r, c]
+                        if v == hidden:
+                            continue
+                        i = (c - a * (r // q)) % p
+                        if table[r % q, i] == hidden:
+                            table[r % q, i] = v
+                        elif table[r % q, i] != v:
+                            good = False
+                            break
+                    if not good:
+                        break
+                if not good:
+                    continue
+                for r in range(h):
+                    for c in range(w):
+                        v = table[r % q, (c - a * (r // q)) % p]
+                        if v == hidden:
+                            good = False
+                            break
+                        out[r, c] = v
+                    if not good:
+                        break
+                if good:
+                    return out, known
+    return g.copy(), 0
+
+
 def completed(grid: Grid, hidden: int, group: str) -> Grid | None:
     """The completed grid; None where nothing supports the pattern."""
     grid = contiguous(grid)
@@ -203,6 +253,8 @@ def completed(grid: Grid, hidden: int, group: str) -> Grid | None:
         return grid
     if group == "shift":
         out, support = repeated(grid, hidden)
+    elif group == "lattice":
+        out, support = lattice(grid, hidden)
     else:
         out, support = symmetric(grid, hidden, GROUPS[group])
     return contiguous(out) if support else None
@@ -253,14 +305,14 @@ def completions(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candi
                 continue
             if smaller:
                 calls: tuple[Call, ...] = (("extent", (hidden, group)),)
-                found = try_calls(calls, 800, "completion", pairs, tests)
+                found = try_calls(calls, 600, "completion", pairs, tests)
                 if found is not None:
                     result.append(found)
                 continue
             changed = full != given
             if not changed.any() or (full == wanted)[changed].mean() < 0.5 and (given == wanted)[changed].mean() > 0.2:
                 continue
-            found = try_calls((("complete", (hidden, group)),), 900, "completion", pairs, tests)
+            found = try_calls((("complete", (hidden, group)),), 600, "completion", pairs, tests)
             if found is not None:
                 result.append(found)
                 continue

@@ -29,10 +29,22 @@ def label(g: Any, mode: int, bg: int) -> Any:
 
     Modes: 0 same colour, 4-connected, every cell; 1 same colour, 8-connected, not background;
     2 any colour but background, 8-connected; 3 same colour, 4-connected, not background;
-    4 any colour but background, 4-connected.
+    4 any colour but background, 4-connected; 5 all cells of one colour, wherever they are, not background.
     """
     h, w = g.shape
     labels = np.full((h, w), -1, np.int16)
+    if mode == 5:
+        index = np.full(10, -1, np.int16)
+        n = 0
+        for r in range(h):
+            for c in range(w):
+                v = g[r, c]
+                if v != bg:
+                    if index[v] < 0:
+                        index[v] = n
+                        n += 1
+                    labels[r, c] = index[v]
+        return labels, n
     stack = np.empty((h * w, 2), np.int16)
     n = 0
     for r in range(h):

@@ -22,6 +22,7 @@ from apps.experiments.engine.synthesis.rules.cells import (
 )
 from apps.experiments.engine.synthesis.rules.components import COLOUR_PROPS, PROPS, boxes, label, properties
 from apps.experiments.engine.synthesis.rules.motion import VIEWS, derived
+from apps.experiments.engine.synthesis.rules.wider import WIDER, WIDER_COLOURS, wider_features
 from apps.tasks.engine.puzzle import Grid
 
 COLOUR, CLASS, NUMBER = 0, 1, 2
@@ -62,13 +63,21 @@ _PROP_COSTS = {
 }  # fmt: skip
 _PROP_CLASSES = frozenset({"on_edge", "is_box", "sym_lr", "sym_ud", "square"})
 _PLACE = ("place_top", "place_bottom", "place_left", "place_right", "place_edge", "corner", "centre")
-_SEGMENTS = (("area", 0, 0), ("object", 1, 50), ("shape", 2, 50))
+_SEGMENTS = (("area", 0, 0), ("object", 1, 50), ("shape", 2, 50), ("kin", 5, 100))
+_KIN_SKIPPED = frozenset({"holes", "rank_holes", "on_edge", "touching", "around", "same_colour", "colours"})
 _PER_COLOUR = (("row_has", 450), ("col_has", 450), ("around8", 450), ("around4", 450), ("meets", 400), ("holds", 400))
 _GLOBALS = (
     ("most", COLOUR, 350), ("second", COLOUR, 450), ("least", COLOUR, 400), ("biggest", COLOUR, 450),
     ("smallest", COLOUR, 450), ("corner_nw", COLOUR, 450), ("corner_ne", COLOUR, 500), ("corner_sw", COLOUR, 500),
     ("corner_se", COLOUR, 500), ("colours", NUMBER, 700), ("objects", NUMBER, 700),
 )  # fmt: skip
+
+
+_COUNTS = ("above", "below", "before", "behind")
+_WIDER_COSTS = {
+    "far": 650, "mirror": 550, "centre": 500, "ink": 450, "run": 550, "parity": 500, "bottom": 500, "right": 500,
+    "all": 700, "four": 650,
+}  # fmt: skip
 
 
 def _local_schema() -> list[Feature]:
@@ -96,8 +105,12 @@ def schema(views: tuple[str, ...] = ()) -> tuple[Feature, ...]:
             kind = NUMBER if name.startswith("around") else CLASS
             result.append(Feature(f"{name}_{colour}", kind, cost + 100))
     result += [Feature("open8", CLASS, 400), Feature("in_box", CLASS, 450), Feature("in_box_colour", COLOUR, 500)]
+    result += [Feature("in_kin_box", CLASS, 500), Feature("in_kin_box_colour", COLOUR, 500)]
     result += [Feature(f"all.{name}", kind, cost) for name, kind, cost in _GLOBALS]
     result += [Feature(name, COLOUR, 550) for name in VIEWS]
+    for index, name in enumerate(WIDER):
+        kind = COLOUR if index < WIDER_COLOURS else NUMBER if name.startswith(("run", *_COUNTS)) else CLASS
+        result.append(Feature(name, kind, _WIDER_COSTS.get(name.split("_")[0], 550)))
     for name in views:
         result.append(Feature(f"view.{name}", NUMBER if name.startswith("#") else COLOUR, 300))
     return tuple(result)
@@ -150,6 +163,13 @@ def _globals(grid: Grid, bg: int, table: NDArray[Any]) -> list[int]:
     return [most, second, least, biggest, smallest, *corners, len(present), min(len(table), 120)]
 
 
+def _kin_colours(grid: Grid, bg: int) -> NDArray[np.int8]:
+    """The colours but the background in order of first appearance: those of the `kin` components."""
+    colours, first = np.unique(grid, return_index=True)
+    ordered = colours[np.argsort(first)]
+    return ordered[ordered != bg].astype(np.int8)
+
+
 def table(grid: Grid, bg_mode: int, views: Sequence[Grid] = ()) -> NDArray[np.int8]:
     """The feature table of `grid`: (feature, cell) in the order of `schema`; views share the grid's shape."""
     grid = np.ascontiguousarray(grid, dtype=np.int8)
@@ -169,23 +189,28 @@ def table(grid: Grid, bg_mode: int, views: Sequence[Grid] = ()) -> NDArray[np.in
             labels4, n4 = labels, n
         elif mode == 1:
             object_table = props
-        else:
+        elif mode == 2:
             parts.append(colour_features(grid, bg, labels4, n4, labels, n))
     all_labels, n = label(grid, 1, -1)
     box = boxes(all_labels, n)
     held = found[1][3]
     height, width = grid.shape
     open8 = (box[:, 0] == 0) | (box[:, 1] == 0) | (box[:, 2] == height - 1) | (box[:, 3] == width - 1)
-    rest = np.empty((3 + len(_GLOBALS) + len(views), height, width), np.int8)
+    kin = found[3][3]
+    rest = np.empty((5 + len(_GLOBALS) + len(views), height, width), np.int8)
     rest[0] = open8[all_labels]
     rest[1] = held >= 0
     rest[2] = np.where(held >= 0, np.append(object_table[:, 14], NONE)[held], NONE)
+    colours = np.append(_kin_colours(grid, bg), NONE)
+    rest[3] = kin >= 0
+    rest[4] = colours[kin]
     for index, value in enumerate(_globals(grid, bg, object_table)):
-        rest[3 + index] = value
-    parts.append(rest[: 3 + len(_GLOBALS)])
+        rest[5 + index] = value
+    parts.append(rest[: 5 + len(_GLOBALS)])
     objects, shapes = found[1], found[2]
     parts.append(derived(grid, bg, *objects, shapes[0], shapes[2], shapes[3]))
+    parts.append(wider_features(grid, bg, objects[0], objects[2], parts[0][LOCAL.index("distance8")]))
     for index, view in enumerate(views):
-        rest[3 + len(_GLOBALS) + index] = view
-    parts.append(rest[3 + len(_GLOBALS) :])
+        rest[5 + len(_GLOBALS) + index] = view
+    parts.append(rest[5 + len(_GLOBALS) :])
     return np.concatenate(parts).reshape(-1, height * width)

@@ -9,12 +9,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from apps.experiments.engine.synthesis.dag import Dag
+from apps.experiments.engine.synthesis.tables import fit_tables
 from apps.tasks.engine.puzzle import Grid
 
 MAX_PIECES = 12_000
 """At most this many pieces, cheapest first, enter one composition."""
 
 MAX_LAYERS = 5
+MAX_TABLE_PIECES = 3_000
+
 LAYER_COST = 45
 """Description length of one more layer, in tenths of a bit."""
 
@@ -182,11 +185,15 @@ def stack_pieces(good, filled, cost, everything, widths, stacks, max_found, max_
 
 @dataclass(frozen=True, eq=False)
 class Composition:
-    """States laid over one another (first on top) that reproduce every demonstration, and what they give on the tests."""
+    """States that reproduce every demonstration, and what they give on the tests (None: nothing).
+
+    They are laid over one another, first on top, or, with a `table`, joined cell by cell.
+    """
 
     states: tuple[int, ...]
-    outputs: tuple[Grid, ...]
+    outputs: tuple[Grid | None, ...]
     cost: int
+    table: tuple[int, ...] = ()
 
 
 def _overlay(dag: Dag, states: tuple[int, ...], pair: int) -> NDArray[np.int8]:
@@ -212,18 +219,24 @@ def _groups(dag: Dag, states: NDArray[np.int64], demos: int, limit: int) -> list
     return [states[group == g] for g in order]
 
 
-def compose(dag: Dag, targets: list[Grid], max_steps: int, layers: bool = True) -> tuple[list[Composition], int]:
-    """Every composition found, in no particular order, and the steps it took."""
-    demos = len(targets)
+def target_sized(dag: Dag, targets: list[Grid]) -> NDArray[np.int64]:
+    """The image states of the targets' sizes, cheapest first."""
     heights = np.array([t.shape[0] for t in targets], np.int64)
     widths = np.array([t.shape[1] for t in targets], np.int64)
     states = np.empty(dag.states, np.int64)
     n = sized_states(dag.images, dag.first, dag.is_list, dag.states, heights, widths, states)
+    order = np.argsort(dag.cost[states[:n]], kind="stable")
+    sized: NDArray[np.int64] = states[:n][order][:MAX_PIECES]
+    return sized
+
+
+def compose(dag: Dag, targets: list[Grid], max_steps: int, layers: bool = True) -> tuple[list[Composition], int]:
+    """Every composition found, in no particular order, and the steps it took."""
+    demos = len(targets)
+    states = target_sized(dag, targets)
     steps = dag.states
-    if n == 0:
+    if len(states) == 0:
         return [], steps
-    states = states[:n]
-    states = states[np.argsort(dag.cost[states], kind="stable")][:MAX_PIECES]
     target = np.concatenate([t.ravel() for t in targets])
     words = (target.size + 63) // 64
     everything = np.full(words, ~np.uint64(0))
@@ -247,6 +260,10 @@ def compose(dag: Dag, targets: list[Grid], max_steps: int, layers: bool = True) 
         steps += used
         for row in stacks[:count].tolist():
             found.append(_composition(dag, tuple(int(group[m]) for m in row if m >= 0), demos))
+        if steps < max_steps:
+            fits, used = fit_tables(dag, group[:MAX_TABLE_PIECES], target, demos, max_steps - steps)
+            steps += used
+            found += [Composition(fit.states, fit.outputs, fit.cost, fit.table) for fit in fits]
     return found, steps
 
 

@@ -13,6 +13,7 @@ from apps.experiments.engine.synthesis.machine import Machine
 from apps.experiments.engine.synthesis.primitives import Primitive, catalogue
 from apps.experiments.engine.synthesis.program import decoders
 from apps.experiments.engine.synthesis.sizes import SizeRule
+from apps.experiments.engine.synthesis.tables import apply_table
 from apps.tasks.engine.grids import dihedral, freeze, is_valid, recolour, undo_dihedral
 from apps.tasks.engine.puzzle import Grid
 
@@ -38,6 +39,21 @@ class Frame:
             inverse[new] = old
         return undo_dihedral(recolour(grid, inverse), self.symmetry)
 
+    def text(self) -> str:
+        """What is changed, in words."""
+        parts = [f"symmetry {self.symmetry}"] if self.symmetry else []
+        swaps = [f"{old} as {new}" for old, new in enumerate(self.colours) if old != new]
+        return ", ".join(parts + swaps)
+
+    def to_data(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"symmetry": self.symmetry, "colours": list(self.colours)}
+
+    @staticmethod
+    def from_data(data: Mapping[str, Any]) -> Frame:
+        """Restore from `to_data`."""
+        return Frame(int(data["symmetry"]), tuple(data["colours"]))
+
     @property
     def plain(self) -> bool:
         """Whether nothing is changed."""
@@ -46,12 +62,16 @@ class Frame:
 
 @dataclass(frozen=True)
 class LayeredProgram:
-    """Layers, first on top, each a path of primitives; `cost` in hundredths of a bit."""
+    """Layers, each a path of primitives, laid over one another (first on top); `cost` in hundredths of a bit.
+
+    With a `table` there are two layers, and the output's colour at a cell is the table's entry for theirs.
+    """
 
     layers: tuple[tuple[Primitive, ...], ...]
     size: SizeRule
     cost: int
     frame: Frame = Frame()
+    table: tuple[int, ...] = ()
 
     def run(self, grid: Grid) -> Grid | None:
         """The output, None where some layer does not apply."""
@@ -61,7 +81,7 @@ class LayeredProgram:
     def steps(self, grid: Grid) -> list[Step]:
         """Each layer's images in turn, then the layers put together."""
         seen = self.frame.enter(grid)
-        steps = [] if self.frame.plain else [Step("look: " + self._frame_text(), seen)]
+        steps = [] if self.frame.plain else [Step("look: " + self.frame.text(), seen)]
         machine = Machine(seen, self.size.size(seen))
         images: list[Grid] = []
         for number, path in enumerate(self.layers, start=1):
@@ -80,33 +100,31 @@ class LayeredProgram:
         if output is None or not is_valid(output):
             return [*steps, Step("layers of different sizes", None)]
         if len(images) > 1:
-            steps.append(Step("layers over one another, the first on top", output))
+            how = "the table for both layers' colours" if self.table else "layers over one another, the first on top"
+            steps.append(Step(how, output))
         if not self.frame.plain:
             steps.append(Step("look as before", self.frame.leave(output)))
         elif not steps or steps[-1].grid is not output:
             steps.append(Step("output", output))
         return steps
 
-    @staticmethod
-    def _overlay(images: list[Grid]) -> Grid | None:
+    def _overlay(self, images: list[Grid]) -> Grid | None:
         if len({image.shape for image in images}) != 1:
             return None
+        if self.table:
+            joined = apply_table(self.table, images[0], images[1])
+            return None if joined is None else freeze(joined)
         result = images[-1].copy()
         for image in reversed(images[:-1]):
             np.copyto(result, image, where=image != 0)
         return freeze(result)
-
-    def _frame_text(self) -> str:
-        parts = [f"symmetry {self.frame.symmetry}"] if self.frame.symmetry else []
-        swaps = [f"{old} as {new}" for old, new in enumerate(self.frame.colours) if old != new]
-        return ", ".join(parts + swaps)
 
     def text(self) -> str:
         """Readable source: one assignment a layer."""
         lines = ["def solve(grid):"]
         source = "grid"
         if not self.frame.plain:
-            lines.append(f"    seen = look(grid)  # {self._frame_text()}")
+            lines.append(f"    seen = look(grid)  # {self.frame.text()}")
             source = "seen"
         names = []
         for number, path in enumerate(self.layers, start=1):
@@ -114,8 +132,19 @@ class LayeredProgram:
             calls = "".join(f".{op.name}()" for op in path)
             lines.append(f"    layer_{number} = {source}{calls}")
         joined = names[0] if len(names) == 1 else f"stack({', '.join(names)})"
+        if self.table:
+            lines.append(f"    table = {{{self._table_text()}}}  # (layer_1, layer_2): output")
+            joined = "lookup(table, layer_1, layer_2)"
         lines.append(f"    return {joined}" if self.frame.plain else f"    return look_back({joined})")
         return "\n".join(lines)
+
+    def _table_text(self) -> str:
+        entries = []
+        for at, v in enumerate(self.table):
+            a, b = divmod(at, 10)
+            if 0 <= v < 10:
+                entries.append(f"({a}, {b}): {v}")
+        return ", ".join(entries)
 
     def to_data(self) -> Mapping[str, Any]:
         """JSON form, restored by `decode`."""
@@ -124,8 +153,8 @@ class LayeredProgram:
             "layers": [[op.name for op in path] for path in self.layers],
             "size": self.size.to_data(),
             "cost": self.cost,
-            "symmetry": self.frame.symmetry,
-            "colours": list(self.frame.colours),
+            "frame": self.frame.to_data(),
+            "table": list(self.table),
         }
 
 
@@ -137,7 +166,7 @@ def decode_layers(data: Mapping[str, Any]) -> LayeredProgram:
         size = SizeRule.from_data(data["size"])
     except KeyError as error:
         raise ValueError(f"Unknown primitive or field {error} in a layered program.") from error
-    return LayeredProgram(layers, size, int(data["cost"]), Frame(int(data["symmetry"]), tuple(data["colours"])))
+    return LayeredProgram(layers, size, int(data["cost"]), Frame.from_data(data["frame"]), tuple(data["table"]))
 
 
 decoders[KIND] = decode_layers

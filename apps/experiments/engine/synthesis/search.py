@@ -10,7 +10,8 @@ import numpy as np
 
 from apps.experiments.engine.strategy import Report
 from apps.experiments.engine.synthesis import sizes
-from apps.experiments.engine.synthesis.compose import compose
+from apps.experiments.engine.synthesis.chained import ChainedProgram
+from apps.experiments.engine.synthesis.compose import compose, target_sized
 from apps.experiments.engine.synthesis.dag import Dag, explore
 from apps.experiments.engine.synthesis.layered import COLOUR_NAMES, Frame, LayeredProgram
 from apps.experiments.engine.synthesis.primitives import Palette, Primitive, vocabulary
@@ -25,6 +26,9 @@ RULE_STEPS = 100_000_000
 
 STEPS_PER_RULE_STEP = 250
 """Search steps a step of the rule learner's meter (about a microsecond) stands for."""
+
+STATE_RULE_METER = 20_000
+"""Meter of one pass of learned rules over an intermediate image."""
 
 SHALLOW_COST = 155
 """Depth of the first enumeration, in tenths of a bit: about two primitives."""
@@ -137,6 +141,30 @@ class Search:
             rule = self._size_by_search(puzzle, colours, rule, allowance // 5)
         dag = self._explore(puzzle, colours, rule, min(max_cost, self.config.max_cost), allowance * 2 // 3)
         self._collect(dag, puzzle, rule, frame, max(allowance // 4, 1))
+        if self.config.rules and not self._settled(max_cost):
+            self._rules_on_states(dag, puzzle, rule, frame, allowance // 2)
+
+    def _rules_on_states(self, dag: Dag, puzzle: Puzzle, rule: SizeRule, frame: Frame, steps: int) -> None:
+        """Learned rules from images of the output's size, cheapest first."""
+        targets = [out for _, out in puzzle.train]
+        demos = len(targets)
+        done = {b"".join(grid.tobytes() for grid, _ in puzzle.train)}
+        limit = self.steps + steps
+        for state in target_sized(dag, targets).tolist():
+            if self.steps > limit or self._left() <= 0:
+                return
+            images = [dag.image(state, q) for q in range(dag.pairs)]
+            key = b"".join(image.tobytes() for image in images[:demos])
+            if key in done:
+                continue
+            done.add(key)
+            first = LayeredProgram((tuple(dag.path(state)),), rule, int(dag.cost[state]) * 10)
+            pairs = list(zip(images[:demos], targets, strict=True))
+            for found in propose_candidates(pairs, images[demos:], STATE_RULE_METER, ["cells"]):
+                program = ChainedProgram(first, found.program, first.cost + found.program.cost, frame)
+                outputs = tuple(frame.leave(grid) for grid in found.outputs)
+                self.candidates.append(Candidate(program, outputs, program.cost, "chain"))
+            self.steps += STATE_RULE_METER * STEPS_PER_RULE_STEP
 
     def _explore(self, puzzle: Puzzle, colours: Palette, rule: SizeRule, max_cost: int, steps: int) -> Dag:
         grids = [grid for grid, _ in puzzle.train] + list(puzzle.test_inputs)
@@ -167,7 +195,11 @@ class Search:
         self.steps += used
         for composition in found:
             program = LayeredProgram(
-                tuple(tuple(dag.path(state)) for state in composition.states), rule, composition.cost * 10, frame
+                tuple(tuple(dag.path(state)) for state in composition.states), rule, composition.cost * 10, frame,
+                composition.table,
+            )  # fmt: skip
+            outputs = tuple(
+                frame.leave(grid) if grid is not None and is_valid(grid) else None for grid in composition.outputs
             )
-            outputs = tuple(frame.leave(grid) if is_valid(grid) else None for grid in composition.outputs)
-            self.candidates.append(Candidate(program, outputs, program.cost, "layers"))
+            source = "table" if composition.table else "layers"
+            self.candidates.append(Candidate(program, outputs, program.cost, source))

@@ -1,0 +1,71 @@
+"""A path of primitives followed by a learned rule: what neither reaches alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.experiments.engine.strategy import Step
+from apps.experiments.engine.synthesis.layered import Frame, LayeredProgram, decode_layers
+from apps.experiments.engine.synthesis.program import Program, decode, decoders
+from apps.tasks.engine.puzzle import Grid
+
+KIND = "chain"
+
+
+@dataclass(frozen=True, eq=False)
+class ChainedProgram:
+    """`first` leads to an image in the frame's view, `rule` turns it into the output as the frame shows it."""
+
+    first: LayeredProgram
+    rule: Program
+    cost: int
+    frame: Frame
+
+    def run(self, grid: Grid) -> Grid | None:
+        """The output, None where a part does not apply."""
+        middle = self.first.run(self.frame.enter(grid))
+        output = None if middle is None else self.rule.run(middle)
+        return None if output is None else self.frame.leave(output)
+
+    def steps(self, grid: Grid) -> list[Step]:
+        """The path's steps, then the rule's."""
+        steps = [] if self.frame.plain else [Step(f"look: {self.frame.text()}", self.frame.enter(grid))]
+        steps += self.first.steps(self.frame.enter(grid))
+        if steps[-1].grid is None:
+            return steps
+        steps += self.rule.steps(steps[-1].grid)
+        if not self.frame.plain and steps[-1].grid is not None:
+            steps.append(Step("look as before", self.frame.leave(steps[-1].grid)))
+        return steps
+
+    def text(self) -> str:
+        """Readable source: the path as one function, the rule as the next."""
+        first = self.first.text().replace("def solve(grid)", "def prepare(grid)")
+        rule = self.rule.text().replace("def solve(grid)", "def finish(grid)")
+        if self.frame.plain:
+            body = "    return finish(prepare(grid))"
+        else:
+            body = f"    seen = look(grid)  # {self.frame.text()}\n    return look_back(finish(prepare(seen)))"
+        return f"{first}\n\n{rule}\n\ndef solve(grid):\n{body}"
+
+    def to_data(self) -> Mapping[str, Any]:
+        """JSON form, restored by `decode`."""
+        return {
+            "kind": KIND,
+            "first": self.first.to_data(),
+            "rule": self.rule.to_data(),
+            "cost": self.cost,
+            "frame": self.frame.to_data(),
+        }
+
+
+def decode_chain(data: Mapping[str, Any]) -> ChainedProgram:
+    """Restore a program from `ChainedProgram.to_data`."""
+    return ChainedProgram(
+        decode_layers(data["first"]), decode(data["rule"]), int(data["cost"]), Frame.from_data(data["frame"])
+    )
+
+
+decoders[KIND] = decode_chain

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
@@ -40,9 +41,7 @@ def _strategies() -> Iterator[None]:
 
 def person(name: str, role: str) -> User:
     """A member who can sign in."""
-    user = User.objects.create(username=name, role=role)
-    user.set_unusable_password()
-    return user
+    return User.objects.create(username=name, role=role, password=make_password(None))
 
 
 @pytest.fixture

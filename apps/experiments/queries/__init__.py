@@ -1,0 +1,50 @@
+"""Reads of the experiments app."""
+
+from apps.experiments.queries.cells import CellDetail, attempts_of, cell_detail, solve_get
+from apps.experiments.queries.curves import Curve, curves
+from apps.experiments.queries.experiments import ExperimentRow, experiments_filtered, owners, rows_of, run_of
+from apps.experiments.queries.figures import Progress, progress_of, run_figures
+from apps.experiments.queries.log import log_lines
+from apps.experiments.queries.matrix import SYMBOLS, Cell, Matrix, cells_of_jobs, matrix
+from apps.experiments.queries.observatory import (
+    ScoreCostPoint,
+    recently_finished,
+    running,
+    score_vs_cost_points,
+    search,
+)
+from apps.experiments.queries.submissions import submission_get, submissions_filtered, submissions_of_task
+from apps.experiments.queries.truths import TaskContent, task_content
+
+__all__ = [
+    "SYMBOLS",
+    "Cell",
+    "CellDetail",
+    "Curve",
+    "ExperimentRow",
+    "Matrix",
+    "Progress",
+    "ScoreCostPoint",
+    "TaskContent",
+    "attempts_of",
+    "cell_detail",
+    "cells_of_jobs",
+    "curves",
+    "experiments_filtered",
+    "log_lines",
+    "matrix",
+    "owners",
+    "progress_of",
+    "recently_finished",
+    "rows_of",
+    "run_figures",
+    "run_of",
+    "running",
+    "score_vs_cost_points",
+    "search",
+    "solve_get",
+    "submission_get",
+    "submissions_filtered",
+    "submissions_of_task",
+    "task_content",
+]

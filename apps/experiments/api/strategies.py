@@ -37,7 +37,7 @@ def list_metrics(request: HttpRequest, filters: Query[MetricFilter], paging: Que
     for column in ("strategy_type", "task_id"):
         value = getattr(filters, column)
         if value:
-            found = found.filter(**{column: value.replace("\x00", "")})
+            found = found.filter(**{column: value})
     if filters.success is not None:
         found = found.filter(success=filters.success)
     ordered = found.order_by("-metric_id")

@@ -26,11 +26,13 @@ class SubmissionFilter(Schema):
 
     def found(self) -> Any:
         """The matching rows, latest first."""
-        words = {
-            name: getattr(self, name).replace("\x00", "") for name in ("task_id", "experiment_id", "run_id", "user_id")
-        }
         return queries.submissions_filtered(
-            strategy=self.strategy_used.replace("\x00", ""), is_correct=self.is_correct, **words
+            task_id=self.task_id,
+            strategy=self.strategy_used,
+            experiment_id=self.experiment_id,
+            run_id=self.run_id,
+            user_id=self.user_id,
+            is_correct=self.is_correct,
         )
 
 

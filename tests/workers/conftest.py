@@ -54,6 +54,11 @@ def kind() -> Iterator[Any]:
 def silent_broker(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Rings are noted instead of sent."""
     rung: list[str] = []
-    monkeypatch.setattr("apps.core.jobs.doorbell._publish", lambda queue: rung.append(queue) is None)
+
+    def note(queue: str) -> bool:
+        rung.append(queue)
+        return True
+
+    monkeypatch.setattr("apps.core.jobs.doorbell._publish", note)
     monkeypatch.setattr("apps.core.jobs.doorbell.MIN_INTERVAL", -1.0)
     return rung

@@ -75,6 +75,7 @@ def test_work_that_raises_fails_at_once_and_is_recorded_once(running: Job) -> No
     job = end(running, "failed", error_code="ValueError", error_message="no such colour", stack_trace="Traceback")
     assert (job.status, job.error_code, job.error_message) == ("failed", "ValueError", "no such colour")
     event = SystemEvent.objects.get(event_source="jobs")
+    assert event.context is not None
     assert event.context["job_id"] == job.pk
     assert event.stack_trace == "Traceback"
 

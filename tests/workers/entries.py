@@ -1,0 +1,98 @@
+"""Work for the tests of the worker: what children are asked to do. Free of Django, as every entry is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+Report = Callable[[str, dict[str, Any]], None]
+
+
+class Busy(Exception):
+    """Something that may go away by itself."""
+
+    retryable = True
+
+
+def nap(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Sleep and say so."""
+    report("log", {"level": "INFO", "message": "lying down"})
+    time.sleep(arguments.get("seconds", 0.0))
+    report("progress", {"fraction": 1.0, "note": "rested"})
+    return {"pid": os.getpid(), "ppid": os.getppid(), **{k: v for k, v in arguments.items() if k != "seconds"}}
+
+
+def chat(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Say many things."""
+    for number in range(arguments["lines"]):
+        report("log", {"level": "debug", "message": f"line {number}"})
+    print("on standard output\x00")
+    print("on standard error", file=sys.stderr)
+    report("metrics", {"step": 1, "loss": 0.5})
+    return {}
+
+
+def fail(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Raise."""
+    raise Busy("come back later") if arguments.get("retryable") else ValueError("no such colour")
+
+
+def die(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Be killed."""
+    print("last words")
+    os.kill(os.getpid(), arguments.get("signal", signal.SIGKILL))
+    return {}
+
+
+def leave(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Exit without a result."""
+    os._exit(3)
+
+
+def burn(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Use CPU time here and in a process of its own."""
+    loop = f"import time; t = time.process_time()\nwhile time.process_time() - t < {arguments['seconds']}: pass"
+    subprocess.run([sys.executable, "-c", loop], check=True)
+    began = time.process_time()
+    while time.process_time() - began < arguments["seconds"]:
+        pass
+    return {}
+
+
+def hoard(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Use memory."""
+    held = bytearray(arguments["mb"] * 1024 * 1024)
+    held[::4096] = b"x" * len(held[::4096])
+    return {"bytes": len(held)}
+
+
+def spawn(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Start processes that try to outlive everybody, then sleep."""
+    script = "import os, time; os.setsid(); os.fork(); time.sleep(120)"
+    started = [subprocess.Popen([sys.executable, "-c", script, arguments["mark"]]) for _ in range(2)]
+    report("log", {"level": "INFO", "message": f"started {[one.pid for one in started]}"})
+    time.sleep(arguments.get("seconds", 60.0))
+    return {}
+
+
+def unwritable(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Return what is no JSON."""
+    return {"bad": float("nan")}
+
+
+def surroundings(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Tell where it runs."""
+    return {
+        "django": any(name == "django" or name.startswith("django.") for name in sys.modules),
+        "numpy": "numpy" in sys.modules,
+        "threads": len(os.listdir("/proc/self/task")),
+        "session_leader": os.getsid(0) == os.getpid(),
+        "stdin": os.readlink("/proc/self/fd/0"),
+        "job": os.environ.get("TERRARIUM_JOB_ID"),
+        "descriptors": sorted(os.listdir("/proc/self/fd"), key=int),
+    }

@@ -1,0 +1,343 @@
+"""The fork server: a small, warm, thread-free process without Django that forks one child for each job.
+
+    python -m workers.children --control FD     (started by `workers.forkserver`)
+
+A fork of a process that has numpy and the solvers loaded takes milliseconds, and what crashes in the child takes
+nothing else along. The child leads its own session, dies with this process (PR_SET_PDEATHSIG), and this process
+kills every child when its worker's end of the control socket closes. So no way of dying leaves an orphan.
+
+Control messages are JSON datagrams. In: `launch` (with three descriptors: the task, the pipe for reports, the pipe
+for output), `warm`, `kill`. Out: `ready`, `warmed`, `launched`, `exited`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import faulthandler
+import gc
+import io
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+MAX_FRAME = 64 * 1024 * 1024
+_HEADER = struct.Struct("!I")
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+# --- inside the child -----------------------------------------------------------------------------------------------
+
+
+class Reporter:
+    """The child's end of the pipe: frames of JSON, each after its length."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+
+    def send(self, frame: dict[str, Any]) -> None:
+        """Write one frame; blocks while the worker is behind."""
+        body = json.dumps(frame, allow_nan=False, separators=(",", ":")).encode()
+        if len(body) > MAX_FRAME:
+            raise ValueError(f"{len(body)} bytes are more than a job may hand over at once ({MAX_FRAME}).")
+        data = memoryview(_HEADER.pack(len(body)) + body)
+        with self._lock:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+
+    def report(self, kind: str, payload: Any) -> None:
+        """What the work is given to speak: `log` {level, message}, `progress` {fraction, note}, `metrics`."""
+        self.send({"type": "report", "kind": kind, "payload": dict(payload)})
+
+
+def resolve(entry: str) -> Callable[..., Any]:
+    """The function named `package.module:function`."""
+    module, _, name = entry.partition(":")
+    found = getattr(import_module(module), name)
+    if not callable(found):
+        raise TypeError(f"{entry} is not a function")
+    return found  # type: ignore[no-any-return]
+
+
+def perform(task_fd: int, report_fd: int) -> None:
+    """Do the task and hand over its result or its error. Never raises."""
+    reporter = Reporter(report_fd)
+    try:
+        with os.fdopen(task_fd, "rb") as file:
+            file.seek(0)
+            task = json.load(file)
+        result = resolve(task["entry"])(task["arguments"], reporter.report)
+        reporter.send({"type": "result", "result": result if result is not None else {}})
+    except BaseException as error:
+        _lift_memory_limit()
+        reporter.send(describe(error))
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """An error as a frame. An exception may carry `retryable = True` and a `code` of its own."""
+    memory = isinstance(error, MemoryError)
+    code = "out_of_memory" if memory else str(getattr(error, "code", "") or type(error).__name__)
+    message = str(error) or ("It needed more memory than a job may have." if memory else type(error).__name__)
+    return {
+        "type": "error",
+        "code": code[:64],
+        "message": message[:8000],
+        "trace": "".join(traceback.format_exception(error))[-32000:],
+        "retryable": bool(getattr(error, "retryable", False)),
+    }
+
+
+def limit_memory(memory_mb: int) -> None:
+    """Allow `memory_mb` of private memory beyond what the process was born with (0: no limit)."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if memory_mb <= 0:
+        return
+    with open("/proc/self/status") as status:
+        data_kb = next((int(line.split()[1]) for line in status if line.startswith("VmData:")), 0)
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, ((data_kb + memory_mb * 1024) * 1024, hard))
+
+
+def _lift_memory_limit() -> None:
+    """Room to say what went wrong."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+
+
+# --- inside the fork server -----------------------------------------------------------------------------------------
+
+
+class ForkServer:
+    """Forks, watches and reaps children; knows nothing of jobs."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._children: dict[int, int] = {}
+        self._warm: set[str] = set()
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def run(self) -> None:
+        """Serve until the worker goes away; then take every child along."""
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        self._say({"event": "ready", "pid": os.getpid()})
+        while True:
+            control = self._control.fileno()
+            readable, _, _ = select.select([control, self._wake_read], [], [], 5.0)
+            if self._wake_read in readable:
+                os.read(self._wake_read, 4096)
+            self._reap()
+            if control in readable and not self._serve():
+                break
+        self._kill_everything()
+
+    def _say(self, message: dict[str, Any]) -> None:
+        try:
+            self._control.send(json.dumps(message).encode())
+        except OSError:
+            self._kill_everything()
+            os._exit(1)
+
+    def _serve(self) -> bool:
+        """One message; False when there will be no more."""
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, 65536, 3)
+        except OSError:
+            return False
+        if not data:
+            return False
+        message = json.loads(data)
+        match message["op"]:
+            case "launch":
+                self._launch(message, descriptors)
+            case "warm":
+                self._say({"event": "warmed", "id": message["id"], "errors": self._heat(message["names"])})
+            case "kill":
+                self._kill(message["id"])
+        return True
+
+    def _heat(self, names: list[str]) -> dict[str, str]:
+        """Import modules, call `module:function`s, once each. What fails is the job's own problem later."""
+        errors = {}
+        for name in names:
+            if name in self._warm:
+                continue
+            self._warm.add(name)
+            try:
+                if ":" in name:
+                    resolve(name)()
+                else:
+                    import_module(name)
+            except Exception as error:
+                errors[name] = f"{type(error).__name__}: {error}"
+        threads = len(os.listdir("/proc/self/task"))
+        if threads > 1:
+            errors["threads"] = f"{threads} threads run in the fork server after warming {', '.join(names)}"
+        gc.collect()
+        gc.freeze()
+        return errors
+
+    def _launch(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._say({"event": "launched", "id": message["id"], "pid": 0, "error": str(error)})
+            pid = -1
+        if pid == 0:
+            try:
+                self._become_child(message, descriptors, parent)
+            finally:
+                os._exit(70)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if pid > 0:
+            self._children[pid] = message["id"]
+            self._say({"event": "launched", "id": message["id"], "pid": pid})
+
+    def _become_child(self, message: dict[str, Any], descriptors: list[int], parent: int) -> None:
+        os.setsid()
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(70)
+        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        task_fd, report_fd, output_fd = descriptors
+        self._control.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+        os.dup2(output_fd, 1)
+        os.dup2(output_fd, 2)
+        os.close(output_fd)
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.environ.update(message["environment"])
+        if message["fresh"]:
+            os.set_inheritable(task_fd, True)
+            os.set_inheritable(report_fd, True)
+            fresh = ["-m", "workers.children", "--perform", f"{task_fd},{report_fd},{message['memory_mb']}"]
+            os.execve(  # noqa: S606 - our own interpreter
+                sys.executable, [sys.executable, *fresh], {**os.environ, "PYTHONUNBUFFERED": "1"}
+            )
+        _finish_as_child(task_fd, report_fd, message["memory_mb"])
+
+    def _kill(self, number: int) -> None:
+        for pid, known in self._children.items():
+            if known == number:
+                _kill_group(pid)
+
+    def _reap(self) -> None:
+        """Collect who has ended; what a child left behind goes with it."""
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            pid = ended.si_pid
+            if pid in self._children:
+                _kill_group(pid)  # its number stays reserved until it is collected, so this hits nobody else
+            _, status, used = os.wait4(pid, 0)
+            self._kill_strangers()
+            number = self._children.pop(pid, None)
+            if number is not None:
+                self._say(
+                    {
+                        "event": "exited",
+                        "id": number,
+                        "status": status,
+                        "cpu_seconds": used.ru_utime + used.ru_stime,
+                        "peak_memory_mb": used.ru_maxrss / 1024,
+                    }
+                )
+
+    def _kill_strangers(self) -> None:
+        """Processes a job started and did not end: they fell to us when it died."""
+        for pid in children_of(os.getpid()):
+            if pid not in self._children:
+                _kill_group(pid, group=False)
+
+    def _kill_everything(self) -> None:
+        for pid in self._children:
+            _kill_group(pid)
+        for _ in range(100):
+            self._kill_strangers()
+            try:
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            except ChildProcessError:
+                return
+            select.select([], [], [], 0.02)
+
+
+def _finish_as_child(task_fd: int, report_fd: int, memory_mb: int) -> None:
+    faulthandler.enable()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
+    limit_memory(memory_mb)
+    perform(task_fd, report_fd)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)
+
+
+def _kill_group(pid: int, *, group: bool = True) -> None:
+    if group:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def children_of(pid: int) -> list[int]:
+    """The direct children of a process, of all its threads."""
+    found: list[int] = []
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return found
+    for thread in threads:
+        try:
+            with open(f"/proc/{pid}/task/{thread}/children") as file:
+                found.extend(int(number) for number in file.read().split())
+        except OSError:
+            continue
+    return found
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Be the fork server, or a child that wanted an interpreter of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--control", type=int)
+    parser.add_argument("--perform")
+    options = parser.parse_args(arguments)
+    if options.perform:
+        task_fd, report_fd, memory_mb = (int(part) for part in options.perform.split(","))
+        _finish_as_child(task_fd, report_fd, memory_mb)
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=options.control)
+    ForkServer(control).run()
+
+
+if __name__ == "__main__":
+    main()

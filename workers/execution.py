@@ -1,0 +1,325 @@
+"""One execution of one job: prepare, launch, listen, judge. Runs in a thread of its own; writes nothing itself.
+
+What the child says is buffered here; the supervisor's pulse writes it, and the last of it travels in the verdict.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Literal
+
+from django.db import InterfaceError, OperationalError, connections
+from django.utils import timezone
+
+from apps.core.jobs.events import EventEntry
+from apps.core.jobs.kinds import Usage
+from apps.core.jobs.settle import Verdict
+from apps.core.models import Job
+from workers import runners, usage
+from workers.forkserver import Child, ForkServerClient, Gone
+from workers.frames import BrokenFrame, FrameReader, LineReader
+
+logger = logging.getLogger("terrarium.workers")
+
+Stop = Literal["cancel", "pause", "release", "timeout", "deadline", "memory", "fenced"]
+
+MAX_BUFFERED = 2_000
+MAX_SAID = 20_000
+MAX_SAID_BYTES = 8 * 1024 * 1024
+_LINGER_SECONDS = 5.0
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class Execution:
+    """A claimed job on its way through a child process."""
+
+    def __init__(
+        self, job: Job, *, server: ForkServerClient, memory_mb: int, ended: Callable[[Execution, Verdict | None], None]
+    ) -> None:
+        self.job = job
+        self.job_id, self.attempt = job.pk, job.attempt
+        self.lock = threading.Lock()
+        """Held by whoever writes for this job: the pulse or the one that settles."""
+        self.settled = False
+        self._server, self._memory_mb, self._ended = server, memory_mb, ended
+        self._stop: Stop | None = None
+        self._child: Child | None = None
+        self._child_lock = threading.Lock()
+        self._entries: list[EventEntry] = []
+        self._progress: tuple[float, str] | None = None
+        self._said = self._said_bytes = self._dropped = 0
+        self._began = time.monotonic()
+        self._sampled = usage.Sample()
+        self._peak_mb = 0.0
+        self._outcome: dict[str, Any] | None = None
+
+    def start(self) -> None:
+        """Run in a thread."""
+        threading.Thread(target=self._run, name=f"job {self.job_id}", daemon=True).start()
+
+    def request(self, stop: Stop) -> None:
+        """End the work for this reason; the first reason counts."""
+        with self._child_lock:
+            if self._stop is None:
+                self._stop = stop
+            child = self._child
+        if child is not None:
+            self._server.kill(child)
+
+    def has_words(self) -> bool:
+        """Whether something was said that has not been written."""
+        return bool(self._entries) or self._progress is not None
+
+    def words(self) -> tuple[list[EventEntry], tuple[float, str] | None]:
+        """What was said and has not been written. With `lock` held, until `words_written`."""
+        return list(self._entries), self._progress
+
+    def words_written(self) -> None:
+        """It has been, and the transaction is committed."""
+        self._entries, self._progress = [], None
+
+    def measure(self) -> Usage:
+        """Look at the processes now; stops work that outgrew its memory or its time."""
+        child = self._child
+        if child is not None and child.pid and not child.exited.is_set():
+            now = usage.sample(child.pid)
+            if now.cpu_seconds >= self._sampled.cpu_seconds:
+                self._sampled = now
+            self._peak_mb = max(self._peak_mb, now.memory_mb)
+            if self._memory_mb > 0 and now.processes > 1 and now.memory_mb > 2 * self._memory_mb:
+                self.request("memory")
+        limit = self.job.timeout_seconds
+        if limit is not None and time.monotonic() - self._began > limit:
+            self.request("timeout")
+        return self._usage(None)
+
+    # --- the thread -------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            verdict = self._execute()
+        except Gone as error:
+            verdict = self._judge_stop() or Verdict("lost", error_code="fork_server", error_message=str(error))
+        except Exception as error:
+            logger.exception("executing %s failed", self.job_id)
+            verdict = self._judge_stop() or Verdict(
+                "failed",
+                error_code=type(error).__name__,
+                error_message=f"The worker could not run it: {error}",
+                stack_trace=traceback.format_exc(),
+                retryable=True,
+            )
+        finally:
+            connections.close_all()
+        self._ended(self, None if self._stop == "fenced" else verdict)
+
+    def _execute(self) -> Verdict:
+        task = self._prepare()
+        if isinstance(task, Verdict):
+            return task
+        connections.close_all()
+        self._began = time.monotonic()
+        marks = {"TERRARIUM_JOB_ID": self.job_id, "TERRARIUM_JOB_ATTEMPT": str(self.attempt)}
+        fresh = self.job.queue == "gpu"
+        if self._stop is not None:
+            return self._judge_stop() or Verdict("released")
+        memory_mb = 0 if fresh else self._memory_mb
+        child = self._server.launch(task, memory_mb=memory_mb, fresh=fresh, marks=marks)
+        with self._child_lock:
+            self._child = child
+            stopped = self._stop is not None
+        if stopped:
+            self._server.kill(child)
+        lines = LineReader()
+        broken = self._listen(child, lines)
+        self._server.collect(child, seconds=2.0)
+        return self._judge(child, lines.tail, broken)
+
+    def _prepare(self) -> runners.ChildTask | Verdict:
+        runner = runners.get(self.job.kind)
+        if runner is None or runner.prepare is None:
+            text = f"No worker here knows how to run jobs of kind {self.job.kind!r}."
+            return Verdict("failed", error_code="unknown_kind", error_message=text)
+        try:
+            return runner.prepare(self.job)
+        except (OperationalError, InterfaceError) as error:
+            return Verdict("lost", error_code="database", error_message=f"Preparing it failed: {error}")
+        except Exception as error:
+            return Verdict(
+                "failed",
+                error_code=str(getattr(error, "code", "") or type(error).__name__),
+                error_message=f"Preparing it failed: {error}",
+                stack_trace=traceback.format_exc(),
+                retryable=bool(getattr(error, "retryable", False)),
+            )
+
+    def _listen(self, child: Child, lines: LineReader) -> str:
+        """Read both pipes until the process is gone and they are empty. Returns what was broken, if anything."""
+        frames = FrameReader()
+        broken = ""
+        linger: float | None = None
+        with selectors.DefaultSelector() as selector:
+            for descriptor in (child.report, child.output):
+                os.set_blocking(descriptor, False)
+                selector.register(descriptor, selectors.EVENT_READ)
+            if child.pidfd >= 0:
+                selector.register(child.pidfd, selectors.EVENT_READ)
+            while True:
+                ready = {key.fd for key, _ in selector.select(0.5)}
+                gone = child.has_exited()
+                for descriptor in (child.report, child.output):
+                    if descriptor not in selector.get_map() or not (gone or descriptor in ready):
+                        continue
+                    data = _read(descriptor)
+                    if data is None:
+                        continue
+                    if not data:
+                        selector.unregister(descriptor)
+                    elif descriptor == child.output:
+                        self._output(lines.feed(data))
+                    else:
+                        broken = broken or self._frames(frames, data)
+                    gone = gone and not data
+                if broken:
+                    self._server.kill(child)
+                if gone:
+                    self._output(lines.feed(b"", end=True))
+                    return broken
+                if self._outcome is not None:
+                    linger = linger or time.monotonic() + _LINGER_SECONDS
+                    if time.monotonic() > linger:
+                        self._server.kill(child)
+
+    def _frames(self, frames: FrameReader, data: bytes) -> str:
+        try:
+            for frame in frames.feed(data):
+                match frame.get("type"):
+                    case "report":
+                        self._report(str(frame.get("kind")), frame.get("payload"))
+                    case "result" | "error":
+                        self._outcome = self._outcome or frame
+        except BrokenFrame as error:
+            return str(error)
+        return ""
+
+    # --- what is said -----------------------------------------------------------------------------------------------
+
+    def _report(self, kind: str, payload: Any) -> None:
+        if not isinstance(payload, dict):
+            return
+        if kind == "progress":
+            fraction = payload.get("fraction")
+            if isinstance(fraction, int | float):
+                with self.lock:
+                    self._progress = (float(fraction), str(payload.get("note", ""))[:200])
+        elif kind == "log":
+            level = str(payload.get("level", "INFO")).upper()
+            self._say("log", {**payload, "level": level if level in _LEVELS else "INFO"})
+        elif kind == "metrics":
+            self._say("metrics", payload)
+
+    def _output(self, lines: list[str]) -> None:
+        for line in lines:
+            self._say("log", {"level": "INFO", "message": line, "source": "output"})
+
+    def _say(self, kind: str, payload: dict[str, Any]) -> None:
+        size = len(str(payload))
+        if len(self._entries) >= MAX_BUFFERED or self._said >= MAX_SAID or self._said_bytes + size > MAX_SAID_BYTES:
+            self._dropped += 1
+            return
+        self._said += 1
+        self._said_bytes += size
+        with self.lock:
+            self._entries.append(EventEntry(kind, payload, at=timezone.now()))
+
+    # --- the verdict ------------------------------------------------------------------------------------------------
+
+    def with_last_words(self, verdict: Verdict) -> Verdict:
+        """The verdict with what was said last, and a word about what was too much. With `lock` held."""
+        entries, progress = self.words()
+        if progress is not None:
+            entries.append(EventEntry("progress", {"fraction": progress[0], "note": progress[1]}))
+        if self._dropped:
+            text = f"{self._dropped} entries were left out: it said more than is kept."
+            entries.append(EventEntry("log", {"level": "WARNING", "message": text}))
+        return replace(verdict, entries=tuple(entries))
+
+    def _judge(self, child: Child, tail: str, broken: str) -> Verdict:
+        used = self._usage(child)
+        outcome = self._outcome
+        if outcome is not None and outcome["type"] == "result":
+            result = outcome["result"]
+            return Verdict("completed", used, result=result if isinstance(result, dict) else {"value": result})
+        stopped = self._judge_stop(used)
+        if stopped is not None:
+            return stopped
+        if outcome is not None:
+            return Verdict(
+                "failed",
+                used,
+                error_code=str(outcome.get("code", "error")),
+                error_message=str(outcome.get("message", "")),
+                stack_trace=str(outcome.get("trace", "")),
+                retryable=bool(outcome.get("retryable")),
+            )
+        if broken:
+            return Verdict(
+                "failed", used, error_code="broken_pipe", error_message=f"It wrote {broken}.", retryable=True
+            )
+        if child.orphaned or child.status is None:
+            return Verdict("lost", used, error_code="fork_server", error_message="The fork server went away under it.")
+        if os.WIFSIGNALED(child.status):
+            name = signal.Signals(os.WTERMSIG(child.status)).name
+            text = f"Its process was killed by {name}."
+            return Verdict("killed", used, error_code="killed", error_message=text, stack_trace=tail)
+        text = f"Its process exited with status {os.WEXITSTATUS(child.status)} and no result."
+        return Verdict("failed", used, error_code="exited", error_message=text, stack_trace=tail, retryable=True)
+
+    def _judge_stop(self, used: Usage | None = None) -> Verdict | None:
+        """The verdict when we ended it ourselves."""
+        used = used or self._usage(None)
+        match self._stop:
+            case "cancel":
+                return Verdict("cancelled", used, error_code="cancelled", error_message="Cancelled while it ran.")
+            case "pause":
+                return Verdict("paused", used)
+            case "release":
+                return Verdict("released", used, error_code="released", error_message="Its worker was stopped.")
+            case "timeout":
+                text = f"It took longer than {self.job.timeout_seconds:g} seconds."
+                return Verdict("timeout", used, error_code="timeout", error_message=text)
+            case "deadline":
+                text = "Its deadline passed while it ran."
+                return Verdict("timeout", used, error_code="deadline", error_message=text)
+            case "memory":
+                text = f"It used more than {2 * self._memory_mb} MB with all its processes."
+                return Verdict("failed", used, error_code="out_of_memory", error_message=text)
+            case "fenced":
+                return Verdict("lost", used)
+        return None
+
+    def _usage(self, child: Child | None) -> Usage:
+        measured = child is not None and child.status is not None
+        return Usage(
+            cpu_seconds=max(self._sampled.cpu_seconds, child.cpu_seconds if child and measured else 0.0),
+            wall_seconds=time.monotonic() - self._began,
+            peak_memory_mb=max(self._peak_mb, child.peak_memory_mb if child and measured else 0.0),
+        )
+
+
+def _read(descriptor: int) -> bytes | None:
+    """What is there now: None when nothing is, empty at the end."""
+    try:
+        return os.read(descriptor, 262_144)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""

@@ -1,0 +1,314 @@
+"""The worker's side of the fork server: keep one alive, launch children, hear of their ends."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import logging
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from config.env import BASE_DIR
+from workers.children import PR_SET_CHILD_SUBREAPER, _libc, children_of
+from workers.runners import ChildTask
+
+logger = logging.getLogger("terrarium.workers")
+
+WARM_SECONDS = 180.0
+_THREAD_VARIABLES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
+_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in _THREAD_VARIABLES} | {"VECLIB_MAXIMUM_THREADS": "1"}
+
+
+class Gone(Exception):
+    """The fork server died or does not answer; what ran under it is lost, a new one comes."""
+
+
+@dataclass
+class Child:
+    """A launched process: its pipes, and how it ended once it has."""
+
+    number: int
+    report: int
+    output: int
+    pid: int = 0
+    pidfd: int = -1
+    error: str = ""
+    launched: threading.Event = field(default_factory=threading.Event)
+    exited: threading.Event = field(default_factory=threading.Event)
+    status: int | None = None
+    cpu_seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    orphaned: bool = False
+
+    def has_exited(self) -> bool:
+        """Whether the process is gone, asked of the kernel."""
+        if self.exited.is_set():
+            return True
+        return self.pidfd >= 0 and bool(select.select([self.pidfd], [], [], 0)[0])
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        for descriptor in (self.report, self.output, self.pidfd):
+            if descriptor >= 0:
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
+        self.report = self.output = self.pidfd = -1
+
+
+class ForkServerClient:
+    """Keeps a fork server running and speaks with it. Its thread starts the process, because the process dies with it."""
+
+    def __init__(self, *, patience: float = 15.0, warm: tuple[str, ...] = ()) -> None:
+        self._patience = patience
+        self._always_warm = warm
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._children: dict[int, Child] = {}
+        self._warmed: dict[str, threading.Event] = {}
+        self._warming: tuple[str, ...] = ()
+        self._cold: set[str] = set()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._ready = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fork-server", daemon=True)
+
+    def start(self) -> None:
+        """Start the process; it warms up in the background."""
+        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the process and every child."""
+        self._stopping.set()
+        self._hang_up()
+        self._thread.join(timeout=3)
+        self._end_process()
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while there is one."""
+        return self._process.pid if self._process else None
+
+    def launch(self, task: ChildTask, *, memory_mb: int, fresh: bool = False, marks: dict[str, str]) -> Child:
+        """Run a task in a new child; returns once it exists. `Gone` when the fork server fails meanwhile."""
+        if not self._ready.wait(self._patience):
+            raise Gone("no fork server")
+        if not fresh:
+            self._warm_up(task.warm)
+        task_fd = os.memfd_create("task")
+        report_read, report_write = os.pipe2(os.O_CLOEXEC)
+        output_read, output_write = os.pipe2(os.O_CLOEXEC)
+        child = Child(next(self._numbers), report_read, output_read)
+        message = {
+            "op": "launch",
+            "id": child.number,
+            "memory_mb": memory_mb,
+            "fresh": fresh,
+            "environment": marks,
+        }
+        try:
+            with os.fdopen(os.dup(task_fd), "wb") as file:
+                file.write(json.dumps({"entry": task.entry, "arguments": task.arguments}).encode())
+            with self._lock:
+                self._children[child.number] = child
+            self._send(message, [task_fd, report_write, output_write])
+            self._await(child.launched)
+        except BaseException:
+            self._forget(child)
+            child.close()
+            raise
+        finally:
+            for descriptor in (task_fd, report_write, output_write):
+                os.close(descriptor)
+        if child.orphaned or not child.pid:
+            self._forget(child)
+            child.close()
+            raise Gone(child.error or "the fork server died while launching")
+        with contextlib.suppress(ProcessLookupError):
+            child.pidfd = os.pidfd_open(child.pid)
+        return child
+
+    def kill(self, child: Child) -> None:
+        """End a child and what it started; returns at once."""
+        if child.pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError, OSError):
+                signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+        with contextlib.suppress(Gone):
+            self._send({"op": "kill", "id": child.number})
+
+    def collect(self, child: Child, *, seconds: float) -> None:
+        """Wait a moment for the exit status of a child that ended, then let go of it."""
+        child.exited.wait(seconds)
+        self._forget(child)
+        child.close()
+
+    # --- the thread -------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                self._spawn()
+                self._listen()
+            except Exception:
+                logger.exception("the fork server could not be kept")
+            self._lost()
+            if not self._stopping.is_set():
+                logger.warning("the fork server ended; starting another")
+                self._stopping.wait(0.05 if time.monotonic() - began > 2 else 1.0)
+
+    def _spawn(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "workers.children", "--control", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                cwd=BASE_DIR,
+                env={**os.environ, **_ONE_THREAD},
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 2, 0))  # a stopped server: Gone
+        self._control, self._process = ours, process
+        if self._stopping.is_set():
+            self._hang_up()
+
+    def _listen(self) -> None:
+        control = self._control
+        if control is None:
+            return
+        while True:
+            try:
+                data = control.recv(65536)
+            except OSError:
+                return
+            if not data:
+                return
+            self._heard(json.loads(data))
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        if message["event"] == "ready":
+            self._ready.set()
+            if self._always_warm:
+                threading.Thread(target=self._preheat, name="warm-up", daemon=True).start()
+            return
+        if message["event"] == "warmed":
+            for name, error in message["errors"].items():
+                logger.warning("warming up %s: %s", name, error)
+            with self._lock:
+                waiting = self._warmed.get(f"#{message['id']}")
+            if waiting is not None:
+                waiting.set()
+            return
+        with self._lock:
+            child = self._children.get(message["id"])
+        if child is None:
+            return
+        if message["event"] == "launched":
+            child.pid, child.error = message["pid"], message.get("error", "")
+            child.launched.set()
+        elif message["event"] == "exited":
+            child.status = message["status"]
+            child.cpu_seconds, child.peak_memory_mb = message["cpu_seconds"], message["peak_memory_mb"]
+            child.exited.set()
+
+    def _preheat(self) -> None:
+        with contextlib.suppress(Gone):
+            self._warm_up(self._always_warm)
+
+    def _lost(self) -> None:
+        """The process is gone: so are its children, by their death signal; what they started fell to us."""
+        self._ready.clear()
+        self._end_process()
+        with self._lock:
+            children = list(self._children.values())
+            self._warmed, events = {}, list(self._warmed.values())
+            self._cold.update(self._warming)  # what was being loaded may have killed it: not again in the server
+            self._warming = ()
+        sessions = {child.pid for child in children if child.pid}
+        for child in children:
+            child.orphaned = True
+            child.launched.set()
+            child.exited.set()
+        for event in events:
+            event.set()
+        for pid in children_of(os.getpid()):
+            with contextlib.suppress(OSError):
+                if os.getsid(pid) in sessions:
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
+
+    def _end_process(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=1 if self._stopping.is_set() else 0.2)
+        process.kill()
+        process.wait()
+        self._process = None
+
+    def _hang_up(self) -> None:
+        control = self._control
+        if control is not None:
+            with contextlib.suppress(OSError):
+                control.shutdown(socket.SHUT_RDWR)
+
+    # --- requests ---------------------------------------------------------------------------------------------------
+
+    def _warm_up(self, names: tuple[str, ...]) -> None:
+        wanted = tuple(name for name in names if name not in self._cold and name not in self._warmed)
+        if not wanted:
+            return
+        with self._lock:
+            number, done = next(self._numbers), threading.Event()
+            self._warmed[f"#{number}"] = done
+            self._warming = wanted
+        self._send({"op": "warm", "id": number, "names": list(wanted)})
+        finished = done.wait(WARM_SECONDS)
+        with self._lock:
+            self._warming = ()
+            if finished:
+                self._warmed |= dict.fromkeys(wanted, done)
+        if not finished:
+            self._cold.update(wanted)
+            self._give_up()
+
+    def _await(self, event: threading.Event) -> None:
+        """Wait for an answer; a server that neither warms up nor answers is replaced."""
+        waited = 0.0
+        while not event.wait(0.25):
+            waited = 0.0 if self._warming else waited + 0.25
+            if waited >= self._patience:
+                self._give_up()
+
+    def _give_up(self) -> None:
+        process = self._process
+        if process is not None:
+            logger.error("the fork server does not answer; replacing it")
+            process.kill()
+        raise Gone("the fork server does not answer")
+
+    def _send(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
+        control = self._control
+        if control is None or not self._ready.is_set():
+            raise Gone("no fork server")
+        try:
+            socket.send_fds(control, [json.dumps(message).encode()], descriptors or [])
+        except OSError as error:
+            raise Gone(str(error)) from None
+
+    def _forget(self, child: Child) -> None:
+        with self._lock:
+            self._children.pop(child.number, None)

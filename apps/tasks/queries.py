@@ -101,6 +101,14 @@ def same_id(task: ArcTask) -> QuerySet[ArcTask]:
     return others.defer(*GRIDS).order_by("task_id")
 
 
+def neighbours(task: ArcTask) -> tuple[str | None, str | None]:
+    """The ids before and after a task in its split."""
+    split = ArcTask.objects.filter(dataset=task.dataset, task_source=task.task_source)
+    ids = split.values_list("task_id", flat=True)
+    before = ids.filter(task_id__lt=task.pk).order_by("-task_id").first()
+    return before, ids.filter(task_id__gt=task.pk).order_by("task_id").first()
+
+
 def older_versions(task: ArcTask) -> QuerySet[ArcTaskVersion]:
     """What the task was before, latest first."""
     return task.versions.order_by("-version")
@@ -136,6 +144,11 @@ def families(search: str = "") -> QuerySet[TaskFamily]:
     return rows.filter(family_name__icontains=search) if search else rows
 
 
+def family_choices() -> QuerySet[TaskFamily, tuple[str, str]]:
+    """Id and name of every family, for choosing; at most 500."""
+    return TaskFamily.objects.order_by("family_name").values_list("family_id", "family_name")[:500]
+
+
 def family_get(family_id: str) -> TaskFamily:
     """One family with the number of its tasks."""
     family = None if "\x00" in family_id else families().filter(pk=family_id).first()
@@ -168,6 +181,20 @@ class LeakReport:
     same_puzzle: list[Leak] = field(default_factory=list)
     shared_pairs: list[Leak] = field(default_factory=list)
     same_id: list[Leak] = field(default_factory=list)
+
+    def sentence(self) -> str:
+        """The finding and what follows from it."""
+        if not self.leaked:
+            return f"{self.training} gives away nothing of {self.evaluation}: a score there is honest."
+        return (
+            f"{self.training} gives away {self.leaked:,} of the {self.evaluation_total:,} tasks of {self.evaluation}. "
+            f"Do not learn from the one and be judged on the other; {self.clean:,} tasks are clean."
+        )
+
+    def rows(self) -> list[tuple[str, Leak]]:
+        """Every finding with its kind, those that matter most first."""
+        kinds = (("same puzzle", self.same_puzzle), ("shared pair", self.shared_pairs), ("same id only", self.same_id))
+        return [(kind, leak) for kind, leaks in kinds for leak in leaks]
 
     @property
     def leaked(self) -> int:
@@ -207,6 +234,57 @@ def leak_report(*, training: str, evaluation: str) -> LeakReport:
         report.shared_pairs.extend(Leak(other, task.task_id) for other in sorted(sharing))
         report.same_id.extend(Leak(other, task.task_id) for other in sorted(named))
     return report
+
+
+@dataclass(frozen=True)
+class SharedRow:
+    """For one split to learn from: how many tasks of each other split it holds (None for itself)."""
+
+    training: Split
+    cells: list[tuple[Split, int | None]]
+
+
+def shared_puzzles() -> list[SharedRow]:
+    """How many puzzles of each split are in each other one: two statements for all of them."""
+    order = splits()
+    contents: dict[str, list[str]] = defaultdict(list)
+    for dataset, source, content in ArcTask.objects.values_list("dataset", "task_source", "content_hash"):
+        contents[f"{dataset}/{source}"].append(content)
+    sets = {name: set(hashes) for name, hashes in contents.items()}
+    return [
+        SharedRow(
+            learnt,
+            [
+                (judged, None if judged is learnt else sum(one in sets[learnt.name] for one in contents[judged.name]))
+                for judged in order
+            ],
+        )
+        for learnt in order
+    ]
+
+
+@dataclass(frozen=True)
+class CanonicalSet:
+    """A canonical set, how many tasks it has, and how many of them are here."""
+
+    name: str
+    title: str
+    size: int
+    present: int
+
+
+CANONICAL_TITLES = {
+    "arc1/training": ("ARC-AGI-1 training", 400),
+    "arc1/evaluation": ("ARC-AGI-1 evaluation", 400),
+    "arc2/training": ("ARC-AGI-2 training", 1000),
+    "arc2/evaluation": ("ARC-AGI-2 evaluation", 120),
+}
+
+
+def canonical_state() -> list[CanonicalSet]:
+    """The sets that come with the lab, and what of them was imported."""
+    here = {split.name: split.count for split in splits()}
+    return [CanonicalSet(name, title, size, here.get(name, 0)) for name, (title, size) in CANONICAL_TITLES.items()]
 
 
 @dataclass(frozen=True)

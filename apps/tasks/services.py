@@ -53,6 +53,11 @@ class ImportReport:
         """How many tasks were looked at."""
         return len(self.created) + len(self.updated) + len(self.unchanged)
 
+    def dataset(self) -> str:
+        """The dataset of what was imported, where it is one."""
+        ids = (*self.created, *self.updated, *self.unchanged)
+        return ids[0].partition(":")[0] if ids else ""
+
     def sentence(self) -> str:
         """For people: what happened."""
         return f"{len(self.created):,} created, {len(self.updated):,} updated, {len(self.unchanged):,} unchanged."

@@ -78,8 +78,7 @@ def _digits(cells: Cells) -> str:
     )
 
 
-def _frame(rows: int, columns: int, size: int, label: str, body: str) -> str:
-    cell = cell_pixels(rows, columns, size)
+def _frame(rows: int, columns: int, cell: int, label: str, body: str) -> str:
     name = f'role="img" aria-label="{escape(label)}"' if label else 'aria-hidden="true"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="arc-grid" width="{columns * cell}" height="{rows * cell}" '
@@ -87,20 +86,20 @@ def _frame(rows: int, columns: int, size: int, label: str, body: str) -> str:
     )
 
 
-def grid_svg(cells: Cells, *, size: int = 160, digits: bool = False, label: str | None = None) -> str:
-    """A grid as SVG, its longer side about `size` pixels.
+def grid_svg(cells: Cells, *, size: int = 160, cell: int = 0, digits: bool = False, label: str | None = None) -> str:
+    """A grid as SVG, its longer side about `size` pixels, or every cell exactly `cell` pixels.
 
     `label` is what a screen reader says (its dimensions by default; "" hides it as decoration). Digits show where
     a cell has room for one.
     """
     rows, columns = len(cells), len(cells[0])
-    cell = cell_pixels(rows, columns, size)
+    cell = cell or cell_pixels(rows, columns, size)
     body = _paint(cells)
     if cell >= _LINES_FROM:
         body += _lines(rows, columns)
     if digits and cell >= 2 * _LINES_FROM:
         body += _digits(cells)
-    return _frame(rows, columns, size, describe(cells) if label is None else label, body)
+    return _frame(rows, columns, cell, describe(cells) if label is None else label, body)
 
 
 def describe(cells: Cells) -> str:
@@ -132,7 +131,7 @@ def difference_sentence(predicted: Cells, truth: Cells) -> str:
     return f"{len(wrong)} of {len(truth) * len(truth[0])} cells differ"
 
 
-def diff_svg(predicted: Cells, truth: Cells, *, size: int = 160, label: str | None = None) -> str:
+def diff_svg(predicted: Cells, truth: Cells, *, size: int = 160, cell: int = 0, label: str | None = None) -> str:
     """The prediction with its errors marked: what is right is faded, each wrong cell carries the true colour as a
     diamond, a cell beyond the truth a cross, and cells never reached are outlined around their true colour."""
     rows, columns = max(len(predicted), len(truth)), max(len(predicted[0]), len(truth[0]))
@@ -147,11 +146,12 @@ def diff_svg(predicted: Cells, truth: Cells, *, size: int = 160, label: str | No
     body = _paint(predicted)
     if faded:
         body += f'<path class="arc-right" fill="#7d8580" fill-opacity=".55" d="{faded}"/>'
-    if cell_pixels(rows, columns, size) >= _LINES_FROM:
+    cell = cell or cell_pixels(rows, columns, size)
+    if cell >= _LINES_FROM:
         body += _lines(rows, columns)
     body += _marks(wrong, missing, truth)
     sentence = difference_sentence(predicted, truth)
-    return _frame(rows, columns, size, sentence if label is None else label, body)
+    return _frame(rows, columns, cell, sentence if label is None else label, body)
 
 
 def _marks(wrong: list[tuple[int, int]], missing: list[tuple[int, int]], truth: Cells) -> str:
@@ -183,7 +183,7 @@ def _marks(wrong: list[tuple[int, int]], missing: list[tuple[int, int]], truth: 
 
 def pair_svg(source: Cells, target: Cells, *, size: int = 72, label: str = "") -> str:
     """A demonstration as one picture: input, arrow, output, both to the same scale and centred."""
-    rows, gap = max(len(source), len(target)), 0.0
+    rows = max(len(source), len(target))
     cell = cell_pixels(max(rows, len(source[0]), len(target[0])), 1, size)
     gap = 14 / cell
     columns = len(source[0]) + gap + len(target[0])

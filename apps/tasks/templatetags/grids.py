@@ -28,25 +28,34 @@ def _cells(value: Any) -> svg.Cells | None:
 
 
 @register.simple_tag
-def grid(cells: Any, size: int = 160, digits: bool = False, label: str | None = None) -> SafeString:
+def grid(cells: Any, size: int = 160, digits: bool = False, label: str | None = None, cell: int = 0) -> SafeString:
     """`{% grid cells size=160 digits=True label="Test input" %}`: a grid; nothing where there is none.
 
-    `size` is about the longer side in pixels; `label` is for screen readers (default: dimensions and colours; "" for
+    `size` is about the longer side in pixels (or `cell` the pixels of each, to show several to one scale); `label` is for screen readers (default: dimensions and colours; "" for
     decoration beside text that says it).
     """
     drawn = _cells(cells)
     if drawn is None:
         return mark_safe("")
-    return mark_safe(svg.grid_svg(drawn, size=int(size), digits=bool(digits), label=label))  # noqa: S308 - numbers and an escaped label
+    return mark_safe(svg.grid_svg(drawn, size=int(size), cell=int(cell or 0), digits=bool(digits), label=label))  # noqa: S308 - numbers and an escaped label
 
 
 @register.simple_tag
-def grid_diff(predicted: Any, truth: Any, size: int = 160, label: str | None = None) -> SafeString:
+def grid_diff(predicted: Any, truth: Any, size: int = 160, label: str | None = None, cell: int = 0) -> SafeString:
     """`{% grid_diff predicted truth %}`: the prediction with its errors marked; shows the truth, so ask first."""
     left, right = _cells(predicted), _cells(truth)
     if left is None or right is None:
         return mark_safe("")
-    return mark_safe(svg.diff_svg(left, right, size=int(size), label=label))  # noqa: S308 - as above
+    return mark_safe(svg.diff_svg(left, right, size=int(size), cell=int(cell or 0), label=label))  # noqa: S308 - as above
+
+
+@register.simple_tag
+def grid_pair(pair: Any, size: int = 72, label: str = "") -> SafeString:
+    """`{% grid_pair pair size=72 %}`: an (input, output) pair as one picture."""
+    source, target = (_cells(part) for part in pair)
+    if source is None or target is None:
+        return mark_safe("")
+    return mark_safe(svg.pair_svg(source, target, size=int(size), label=label))  # noqa: S308 - as above
 
 
 @register.simple_tag

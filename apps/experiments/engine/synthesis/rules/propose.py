@@ -12,6 +12,7 @@ from apps.experiments.engine.synthesis.rules.frames import frames_for
 from apps.experiments.engine.synthesis.rules import layout  # noqa: F401  (registers its frames)
 from apps.experiments.engine.synthesis.rules.scan import scans
 from apps.experiments.engine.synthesis.rules.select import select
+from apps.experiments.engine.synthesis.rules.wrap import wrapped
 from apps.tasks.engine.puzzle import Grid, Puzzle
 
 Family = Callable[[Pairs, Sequence[Grid], Meter], list[Candidate]]
@@ -35,7 +36,15 @@ def _frames(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate
     return result
 
 
-FAMILIES: dict[str, Family] = {"cells": _cells, "scan": scans, "frames": _frames, "select": select, "completion": completions}
+def _wrapped(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]:
+    return wrapped(pairs, tests, meter, _inner)
+
+
+def _inner(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]:
+    return _cells(pairs, tests, meter) + scans(pairs, tests, meter) + _frames(pairs, tests, meter)
+
+
+FAMILIES: dict[str, Family] = {"cells": _cells, "scan": scans, "frames": _frames, "select": select, "completion": completions, "wrapped": _wrapped}
 """Every family by name: `family(pairs, tests, meter)` gives candidates that reproduce every pair."""
 
 

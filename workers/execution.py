@@ -127,7 +127,7 @@ class Execution:
             return task
         connections.close_all()
         self._began = time.monotonic()
-        marks = {"TERRARIUM_JOB_ID": self.job_id, "TERRARIUM_JOB_ATTEMPT": str(self.attempt)}
+        marks = {"JOB_ID": self.job_id, "JOB_ATTEMPT": str(self.attempt)}
         fresh = self.job.queue == "gpu"
         if self._stop is not None:
             return self._judge_stop() or Verdict("released")

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from config.env import BASE_DIR
-from workers.children import PR_SET_CHILD_SUBREAPER, _libc, children_of
+from workers import orphans
+from workers.children import PR_SET_CHILD_SUBREAPER, _libc
 from workers.runners import ChildTask
 
 logger = logging.getLogger("terrarium.workers")
@@ -78,6 +79,7 @@ class ForkServerClient:
         self._warming: tuple[str, ...] = ()
         self._cold: set[str] = set()
         self._process: subprocess.Popen[bytes] | None = None
+        self._mark = ""
         self._control: socket.socket | None = None
         self._ready = threading.Event()
         self._stopping = threading.Event()
@@ -170,12 +172,13 @@ class ForkServerClient:
 
     def _spawn(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._mark = orphans.new_mark()
         with theirs:
             process = subprocess.Popen(
                 [sys.executable, "-m", "workers.children", "--control", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 cwd=BASE_DIR,
-                env={**os.environ, **_ONE_THREAD},
+                env={**os.environ, **_ONE_THREAD, orphans.MARK: self._mark},
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
@@ -236,18 +239,13 @@ class ForkServerClient:
             self._warmed, events = {}, list(self._warmed.values())
             self._cold.update(self._warming)  # what was being loaded may have killed it: not again in the server
             self._warming = ()
-        sessions = {child.pid for child in children if child.pid}
         for child in children:
             child.orphaned = True
             child.launched.set()
             child.exited.set()
         for event in events:
             event.set()
-        for pid in children_of(os.getpid()):
-            with contextlib.suppress(OSError):
-                if os.getsid(pid) in sessions:
-                    os.kill(pid, signal.SIGKILL)
-                    os.waitpid(pid, 0)
+        orphans.kill_marked(self._mark)
 
     def _end_process(self) -> None:
         process = self._process

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from django.conf import settings
 
 from apps.core.jobs import kinds, sweep
+from workers import orphans
 from workers.steady import AWAY, renew_connection, writing
 
 logger = logging.getLogger("terrarium.workers")
@@ -37,7 +38,7 @@ class Sweeper:
         now = time.monotonic()
         self._due = {
             "ring": now + RING_SECONDS,
-            "workers": now + WORKERS_SECONDS * random.random(),
+            "workers": now,
             "retention": now + 20 + RETENTION_SECONDS * random.random(),
         }
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
@@ -76,8 +77,15 @@ class Sweeper:
             sweep.pass_deadlines()
         self._swept_at = _clock()
         self._every("ring", RING_SECONDS, lambda: sweep.ring_waiting(self._known_queues()))
-        self._every("workers", WORKERS_SECONDS, lambda: sweep.forget_workers(silent_seconds=max(60.0, 4 * self._lease)))
+        self._every("workers", WORKERS_SECONDS, self._bury)
         self._every("retention", RETENTION_SECONDS, self._forget)
+
+    def _bury(self) -> None:
+        """Rows of workers long gone, and processes of workers of this host that are."""
+        sweep.forget_workers(silent_seconds=max(60.0, 4 * self._lease))
+        found = orphans.kill_orphans()
+        if found:
+            logger.warning("%d processes had outlived their worker; killed", found)
 
     def _known_queues(self) -> set[str]:
         return {*self._queues, *(kinds.get(name).queue for name in kinds.names())}

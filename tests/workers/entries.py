@@ -93,6 +93,6 @@ def surroundings(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
         "threads": len(os.listdir("/proc/self/task")),
         "session_leader": os.getsid(0) == os.getpid(),
         "stdin": os.readlink("/proc/self/fd/0"),
-        "job": os.environ.get("TERRARIUM_JOB_ID"),
+        "job": os.environ.get("JOB_ID"),
         "descriptors": sorted(os.listdir("/proc/self/fd"), key=int),
     }

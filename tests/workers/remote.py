@@ -1,0 +1,109 @@
+"""The far end of `tests.workers.fleet`: a process with Django on the fleet's database that does what it is told.
+
+One JSON object a line in, one out: `{"do": name, ...arguments}` gives `{"ok": value}` or `{"error": text}`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import timedelta
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+import django
+
+django.setup()
+
+from django.db import connection  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from apps.core import jobs  # noqa: E402
+from apps.core.models import Job, JobAttempt, JobEvent, SystemEvent, User, Worker  # noqa: E402
+from tests.workers import chores  # noqa: E402
+
+chores.register()
+
+
+def _owner() -> User:
+    return User.objects.get_or_create(username="fleet")[0]
+
+
+def _job(job_id: str) -> Job:
+    return Job.objects.get(pk=job_id)
+
+
+def enqueue(kind: str, payload: dict[str, Any] | None = None, count: int = 1, **options: Any) -> list[str]:
+    """Ids of new jobs."""
+    specs = [jobs.JobSpec(kind, payload or {}, **options) for _ in range(count)]
+    return [job.pk for job in jobs.jobs_enqueue(specs=specs, owner=_owner())]
+
+
+def enqueue_with_deadline(kind: str, payload: dict[str, Any], seconds: float) -> str:
+    """The id of a job that must have ended by then."""
+    deadline = timezone.now() + timedelta(seconds=seconds)
+    return jobs.job_enqueue(kind=kind, payload=payload, owner=_owner(), deadline_at=deadline).pk
+
+
+def act(name: str, job_id: str) -> str:
+    """`cancel`, `pause`, `resume` or `retry` a job; its id, or the new one's."""
+    functions = {
+        "cancel": jobs.job_cancel,
+        "pause": jobs.job_pause,
+        "resume": jobs.job_resume,
+        "retry": jobs.job_retry,
+    }
+    job: Job = functions[name](job=_job(job_id), by=_owner())
+    return job.pk
+
+
+def job(job_id: str) -> dict[str, Any]:
+    """A job with its executions and its events."""
+    fields = ("status", "attempt", "error_code", "error_message", "progress")
+    row: dict[str, Any] = dict(Job.objects.filter(pk=job_id).values(*fields).get())
+    attempts = JobAttempt.objects.filter(job_id=job_id).order_by("number")
+    columns = ("number", "outcome", "worker", "cpu_seconds", "wall_seconds", "peak_memory_mb", "stack_trace")
+    row["attempts"] = list(attempts.values(*columns))
+    row["events"] = list(JobEvent.objects.filter(job_id=job_id).order_by("seq").values("seq", "type", "payload"))
+    return row
+
+
+def statuses(job_ids: list[str]) -> list[str]:
+    """Their statuses, in this order."""
+    found = dict(Job.objects.filter(pk__in=job_ids).values_list("pk", "status"))
+    return [found[job_id] for job_id in job_ids]
+
+
+def workers() -> list[str]:
+    """Names of the workers that are written down."""
+    return list(Worker.objects.order_by("name").values_list("name", flat=True))
+
+
+def system_events(job_id: str) -> int:
+    """How many system events tell of a job."""
+    return SystemEvent.objects.filter(dedupe_key__startswith=f"job:{job_id}").count()
+
+
+DO = {
+    function.__name__: function
+    for function in (enqueue, enqueue_with_deadline, act, job, statuses, workers, system_events)
+}
+
+
+def main() -> None:
+    """Answer until nobody asks."""
+    for line in sys.stdin:
+        message = json.loads(line)
+        try:
+            answer: dict[str, Any] = {"ok": DO[message.pop("do")](**message)}
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        if connection.vendor == "postgresql":
+            connection.close()
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,269 @@
+"""Real worker processes: what a job gets, how it ends, and what survives whom."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.workers.fleet import Fleet, WorkerProcess, until
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """A database, a broker, and no worker yet."""
+    made = Fleet(tmp_path_factory.mktemp("fleet"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def worker(fleet: Fleet) -> WorkerProcess:
+    """A worker for those tests that do it no harm, shared between them."""
+    for running in fleet.workers:
+        if running.process.poll() is None:
+            return running
+    return fleet.worker(queues="cpu,gpu")
+
+
+def statuses_of(job: dict[str, Any]) -> list[str]:
+    return [event["payload"]["new_status"] for event in job["events"] if event["type"] == "status_change"]
+
+
+def processes_marked(mark: str) -> list[int]:
+    """Processes that were started with this argument."""
+    return [one.pid for one in psutil.process_iter(["cmdline"]) if mark in (one.info["cmdline"] or [])]
+
+
+# --- what a job gets ------------------------------------------------------------------------------------------------
+
+
+def test_a_job_runs_says_its_words_in_order_and_returns(fleet: Fleet, worker: WorkerProcess) -> None:
+    job_id = fleet.enqueue("nap", {"seconds": 0.1, "n": 7})
+    job = fleet.wait_for(job_id, "completed")
+    assert [event["type"] for event in job["events"]] == [
+        "status_change",
+        "status_change",
+        "log",
+        "progress",
+        "result",
+        "status_change",
+    ]
+    assert [event["seq"] for event in job["events"]] == [1, 2, 3, 4, 5, 6]
+    assert job["events"][4]["payload"]["result"]["n"] == 7
+    assert job["progress"] == 1.0
+
+
+def test_a_ring_starts_a_job_at_once(fleet: Fleet, worker: WorkerProcess) -> None:
+    fleet.result(fleet.enqueue("nap"))
+    began = time.monotonic()
+    fleet.wait_for(fleet.enqueue("noop"), "completed")
+    assert time.monotonic() - began < 0.9  # sooner than a worker would look by itself
+
+
+def test_work_runs_alone_warm_and_without_django(fleet: Fleet, worker: WorkerProcess) -> None:
+    job_id = fleet.enqueue("surroundings", {"warm": ["numpy"]})
+    found = fleet.result(job_id)
+    assert found["job"] == job_id
+    assert (found["django"], found["numpy"], found["threads"], found["session_leader"]) == (False, True, 1, True)
+    assert found["stdin"] == os.devnull
+    assert len(found["descriptors"]) <= 6
+
+
+def test_a_gpu_job_gets_an_interpreter_of_its_own(fleet: Fleet, worker: WorkerProcess) -> None:
+    fleet.result(fleet.enqueue("surroundings", {"warm": ["numpy"]}))
+    found = fleet.result(fleet.enqueue("surroundings", queue="gpu"))
+    assert (found["django"], found["numpy"], found["session_leader"]) == (False, False, True)
+
+
+def test_output_and_metrics_are_in_the_log(fleet: Fleet, worker: WorkerProcess) -> None:
+    job = fleet.wait_for(fleet.enqueue("chat", {"lines": 3}), "completed")
+    words = [event["payload"].get("message") for event in job["events"] if event["type"] == "log"]
+    assert words[:3] == ["line 0", "line 1", "line 2"]
+    assert set(words[3:]) == {"on standard output�", "on standard error"}
+    assert {"step": 1, "loss": 0.5} in [event["payload"] for event in job["events"] if event["type"] == "metrics"]
+
+
+def test_what_is_said_has_a_limit_and_says_so(fleet: Fleet, worker: WorkerProcess) -> None:
+    job = fleet.wait_for(fleet.enqueue("chat", {"lines": 30_000}), "completed", seconds=30)
+    assert len(job["events"]) < 21_000
+    assert "left out" in job["events"][-3]["payload"]["message"]
+
+
+def test_time_and_memory_of_all_its_processes_are_measured(fleet: Fleet, worker: WorkerProcess) -> None:
+    [attempt] = fleet.wait_for(fleet.enqueue("burn", {"seconds": 0.3}), "completed")["attempts"]
+    assert 0.6 <= attempt["cpu_seconds"] <= 1.5
+    [attempt] = fleet.wait_for(fleet.enqueue("hoard", {"mb": 150}), "completed")["attempts"]
+    assert 150 <= attempt["peak_memory_mb"] <= 250
+
+
+# --- how it ends ----------------------------------------------------------------------------------------------------
+
+
+def test_work_that_raises_fails_at_once_with_its_trace(fleet: Fleet, worker: WorkerProcess) -> None:
+    job_id = fleet.enqueue("fail")
+    job = fleet.wait_for(job_id, "failed")
+    assert (job["error_code"], job["error_message"], job["attempt"]) == ("ValueError", "no such colour", 1)
+    assert "entries.py" in job["attempts"][0]["stack_trace"]
+    assert fleet.ask("system_events", job_id=job_id) == 1
+
+
+def test_an_error_that_may_pass_is_tried_again(fleet: Fleet, worker: WorkerProcess) -> None:
+    job = fleet.wait_for(fleet.enqueue("fail", {"retryable": True}, max_attempts=2), "failed")
+    assert (job["error_code"], job["attempt"]) == ("Busy", 2)
+
+
+def test_work_that_kills_itself_is_quarantined_after_three_times(fleet: Fleet, worker: WorkerProcess) -> None:
+    job_id = fleet.enqueue("die", max_attempts=9)
+    job = fleet.wait_for(job_id, "failed")
+    assert (job["error_code"], job["attempt"]) == ("quarantined", 3)
+    assert "SIGKILL" in job["error_message"]
+    assert job["attempts"][0]["stack_trace"] == "last words"
+    assert fleet.ask("system_events", job_id=job_id) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "code"),
+    [("hoard", {"mb": 900}, "out_of_memory"), ("unwritable", {}, "ValueError"), ("leave", {}, "exited")],
+)
+def test_other_ways_to_fail_have_names(
+    fleet: Fleet, worker: WorkerProcess, kind: str, payload: dict[str, Any], code: str
+) -> None:
+    assert fleet.wait_for(fleet.enqueue(kind, payload, max_attempts=1), "failed")["error_code"] == code
+
+
+def test_a_running_job_is_cancelled_within_two_seconds(fleet: Fleet, worker: WorkerProcess) -> None:
+    job_id = fleet.enqueue("nap", {"seconds": 60})
+    fleet.wait_for(job_id, "running")
+    until(lambda: len(worker.fork_server().children()) == 1)
+    [child] = worker.fork_server().children()
+    began = time.monotonic()
+    fleet.ask("act", name="cancel", job_id=job_id)
+    job = fleet.wait_for(job_id, "cancelled")
+    assert time.monotonic() - began < 2.0
+    assert not child.is_running()
+    assert [attempt["outcome"] for attempt in job["attempts"]] == ["cancelled"]
+
+
+def test_a_running_job_pauses_and_starts_afresh_when_resumed(fleet: Fleet, worker: WorkerProcess) -> None:
+    job_id = fleet.enqueue("nap", {"seconds": 1.5})
+    fleet.wait_for(job_id, "running")
+    fleet.ask("act", name="pause", job_id=job_id)
+    fleet.wait_for(job_id, "paused")
+    fleet.ask("act", name="resume", job_id=job_id)
+    job = fleet.wait_for(job_id, "completed")
+    assert [attempt["outcome"] for attempt in job["attempts"]] == ["paused", "completed"]
+
+
+@pytest.mark.parametrize("how", ["timeout", "deadline"])
+def test_time_runs_out(fleet: Fleet, worker: WorkerProcess, how: str) -> None:
+    if how == "timeout":
+        job_id = fleet.enqueue("nap", {"seconds": 60}, timeout_seconds=0.3)
+    else:
+        job_id = fleet.ask("enqueue_with_deadline", kind="nap", payload={"seconds": 60}, seconds=0.7)
+    job = fleet.wait_for(job_id, "timeout", seconds=5)
+    assert (job["error_code"], job["attempt"]) == (how, 1)
+
+
+def test_what_a_job_started_ends_with_it(fleet: Fleet, worker: WorkerProcess) -> None:
+    fleet.wait_for(fleet.enqueue("spawn", {"mark": "leftover-1", "seconds": 0.5}), "completed")
+    until(lambda: not processes_marked("leftover-1"), seconds=3)
+
+
+# --- what survives whom ---------------------------------------------------------------------------------------------
+
+
+def running_child(worker: WorkerProcess) -> psutil.Process:
+    return until(lambda: next(iter(worker.fork_server().children()), None))  # type: ignore[return-value]
+
+
+def test_a_killed_child_is_tried_again(fleet: Fleet, worker: WorkerProcess) -> None:
+    job_id = fleet.enqueue("nap", {"seconds": 1.0})
+    fleet.wait_for(job_id, "running")
+    running_child(worker).kill()
+    job = fleet.wait_for(job_id, "completed")
+    assert [attempt["outcome"] for attempt in job["attempts"]] == ["lost", "completed"]
+
+
+def test_a_killed_fork_server_is_replaced_and_leaves_nothing(fleet: Fleet, worker: WorkerProcess) -> None:
+    job_id = fleet.enqueue("spawn", {"mark": "leftover-2", "seconds": 2.0})
+    until(lambda: len(processes_marked("leftover-2")) == 4)
+    child, server = running_child(worker), worker.fork_server()
+    server.kill()
+    until(lambda: not child.is_running() and not server.is_running(), seconds=2)
+    job = fleet.wait_for(job_id, "completed")
+    assert [attempt["outcome"] for attempt in job["attempts"]] == ["lost", "completed"]
+    until(lambda: not processes_marked("leftover-2"), seconds=3)
+
+
+def test_a_worker_told_to_stop_gives_its_jobs_back(fleet: Fleet, worker: WorkerProcess) -> None:
+    name = worker.name
+    job_id = fleet.enqueue("nap", {"seconds": 1.0}, max_attempts=1)
+    fleet.wait_for(job_id, "running")
+    began = time.monotonic()
+    worker.signal(signal.SIGTERM)
+    fleet.wait_for(job_id, "queued", seconds=3)
+    worker.process.wait(timeout=8)
+    assert time.monotonic() - began < 6
+    assert name not in fleet.ask("workers")
+    fleet.worker()
+    job = fleet.wait_for(job_id, "completed")
+    assert [attempt["outcome"] for attempt in job["attempts"]] == ["paused", "completed"]
+
+
+def test_a_killed_worker_leaves_no_process_and_its_job_to_another(fleet: Fleet, worker: WorkerProcess) -> None:
+    job_id = fleet.enqueue("spawn", {"mark": "leftover-3", "seconds": 1.0})
+    until(lambda: len(processes_marked("leftover-3")) == 4)
+    other = fleet.worker()
+    family = worker.family() if running_job_is_with(worker) else other.family()
+    victim, heir = (worker, other) if running_job_is_with(worker) else (other, worker)
+    began = time.monotonic()
+    victim.signal(signal.SIGKILL)
+    until(lambda: not any(alive(process) for process in family), seconds=2)
+    job = fleet.wait_for(job_id, "completed")
+    took = time.monotonic() - began
+    assert [attempt["outcome"] for attempt in job["attempts"]] == ["lost", "completed"]
+    assert took < fleet.lease + 3 + 1.5  # and the second that it runs
+    assert heir.process.poll() is None
+    until(lambda: not processes_marked("leftover-3"), seconds=3)
+
+
+def running_job_is_with(worker: WorkerProcess) -> bool:
+    return bool(worker.fork_server().children())
+
+
+def alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def test_a_worker_stopped_beyond_its_lease_cannot_write_when_it_returns(fleet: Fleet, worker: WorkerProcess) -> None:
+    job_id = fleet.enqueue("nap", {"seconds": 0.8})
+    fleet.wait_for(job_id, "running")
+    worker.signal(signal.SIGSTOP)
+    other = fleet.worker()
+    job = fleet.wait_for(job_id, "completed", seconds=fleet.lease + 5)
+    assert [attempt["outcome"] for attempt in job["attempts"]] == ["lost", "completed"]
+    worker.signal(signal.SIGCONT)
+    until(lambda: "fenced" in worker.log.read_text(), seconds=5)
+    assert fleet.ask("job", job_id=job_id) == job
+    assert other.process.poll() is None
+
+
+def test_rings_do_not_pile_up_in_the_broker(fleet: Fleet, worker: WorkerProcess, tmp_path: Path) -> None:
+    for running in fleet.workers:
+        running.end()
+    for _ in range(60):
+        fleet.enqueue("noop")
+        time.sleep(0.06)
+    messages = fleet.folder / "broker" / "messages"
+    if messages.exists():
+        assert len(list(messages.iterdir())) <= 40
+    ids = fleet.ask("enqueue", kind="noop", count=40)
+    fleet.worker()
+    until(lambda: set(fleet.ask("statuses", job_ids=ids)) == {"completed"})

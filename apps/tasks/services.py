@@ -279,6 +279,18 @@ def task_update(
     return row
 
 
+def task_delete(*, task_id: str, by: User | None) -> None:
+    """Remove a task that nothing refers to; one in use is a `Conflict`."""
+    _require_curator(by)
+    with transaction.atomic():
+        row = _locked(task_id)
+        if tasks_in_use([task_id]):
+            raise Conflict(f"Task {task_id} is in use: experiments or answers refer to it, and it stays with them.")
+        families = _lock_families({row.family_id})
+        row.delete()
+        _refresh_averages(families)
+
+
 def _locked(task_id: str) -> ArcTask:
     row = ArcTask.objects.select_for_update().filter(pk=task_id).first()
     if row is None:

@@ -11,7 +11,8 @@ class LabConfig(AppConfig):
     label = "lab"
 
     def ready(self) -> None:
-        """Tell the search what it can find."""
-        from apps.lab import search_providers
+        """Tell the search what it can find, and live delivery which pages move."""
+        from apps.lab import live, search_providers
 
         search_providers.register()
+        live.register()

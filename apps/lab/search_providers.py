@@ -1,4 +1,4 @@
-"""What the palette finds today: tasks, experiments, jobs, pages."""
+"""What the palette finds beside the things each app registers itself: pages and jobs."""
 
 from __future__ import annotations
 
@@ -9,17 +9,13 @@ from django.db.models import Q
 from apps.core import search
 from apps.core.models import Job, User
 from apps.core.search import Hit, SearchProvider
-from apps.experiments.models import Experiment
 from apps.lab import navigation
 from apps.lab.queries import jobs as job_queries
-from apps.tasks.models import ArcTask
 
 
 def register() -> None:
     """Make them known to the search."""
     search.register(SearchProvider("pages", "Go to", "arrow-right", _pages))
-    search.register(SearchProvider("experiments", "Experiments", "experiments", _experiments))
-    search.register(SearchProvider("tasks", "Tasks", "tasks", _tasks))
     search.register(SearchProvider("jobs", "Jobs", "job", _jobs))
 
 
@@ -27,21 +23,6 @@ def _pages(_user: User, text: str, limit: int) -> Sequence[Hit]:
     places = [(area.title, area.path) for area in navigation.areas()]
     places += [(place.title, place.path) for area in navigation.areas() for place in area.places]
     return [Hit(title, path) for title, path in places if text.lower() in title.lower()][:limit]
-
-
-def _experiments(_user: User, text: str, limit: int) -> Sequence[Hit]:
-    rows = Experiment.objects.only("experiment_id", "name", "status").order_by("-created_at")
-    if text:
-        rows = rows.filter(Q(name__icontains=text) | Q(experiment_id__startswith=text.lower()))
-    return [Hit(row.name, f"/experiments/{row.pk}/", status=row.status) for row in rows[:limit]]
-
-
-def _tasks(_user: User, text: str, limit: int) -> Sequence[Hit]:
-    if len(text) < 2:
-        return []
-    rows = ArcTask.objects.filter(Q(raw_id__startswith=text.lower()) | Q(task_id__startswith=text.lower()))
-    found = rows.only("task_id", "dataset", "task_source").order_by("task_id")[:limit]
-    return [Hit(row.task_id, f"/tasks/{row.task_id}/", note=row.task_source) for row in found]
 
 
 def _jobs(_user: User, text: str, limit: int) -> Sequence[Hit]:

@@ -1,5 +1,5 @@
 // [data-chart]: draws the Bokeh figure beside it in the colours of the page, repaints when the theme changes, takes
-// new data from [data-chart-data], and saves it as PNG or CSV.
+// new data that live.js has put into [data-chart-data], and saves it as PNG or CSV.
 import { each, on, whenShown } from "./dom.js";
 
 const drawn = new Map();
@@ -11,8 +11,7 @@ whenShown((root) => {
 
 document.addEventListener("theme:change", () => drawn.forEach(paint));
 
-document.addEventListener("htmx:oobAfterSwap", (event) => take(event.detail.target));
-document.addEventListener("htmx:afterSwap", (event) => take(event.detail.target));
+document.addEventListener("terrarium:data", (event) => take(event.target, event.detail.data));
 
 async function draw(box) {
   if (box.dataset.drawn) return;
@@ -60,13 +59,8 @@ function resolve(value) {
   return getComputedStyle(probe).color;
 }
 
-function take(element) {
-  if (!(element instanceof Element)) return;
-  const box = element.matches("[data-chart-data]") ? element : document.getElementById(element.id);
-  const view = drawn.get(box?.dataset?.chartData);
-  if (!view) return;
-  const data = JSON.parse(box.textContent);
-  view.model.renderers.forEach((renderer) => {
+function take(element, data) {
+  drawn.get(element.dataset.chartData)?.model.renderers.forEach((renderer) => {
     const columns = data[renderer.data_source?.name];
     if (columns) renderer.data_source.data = columns;
   });

@@ -1,0 +1,165 @@
+"""What the first page of the day shows. Every figure is a row somewhere; the number of statements is fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.utils import timezone
+
+from apps.carbon.models import ResourceUsage
+from apps.core.models import Job, JobStatus, Severity, SystemEvent, User
+from apps.experiments.models import ExperimentRun
+from apps.experiments.queries import observatory as experiments
+from apps.experiments.queries.experiments import ExperimentRow
+from apps.experiments.queries.observatory import ScoreCostPoint
+from apps.lab.queries.system import Host, Queue
+
+SHOWN = 8
+FAILURES_FOR = timedelta(days=1)
+LEAST_TASKS = 10
+"""A best score over fewer tasks than this says little."""
+
+_SERIOUS = (Severity.WARNING, Severity.ERROR, Severity.CRITICAL)
+_ENDED_BADLY = (JobStatus.FAILED, JobStatus.TIMEOUT)
+
+
+@dataclass(frozen=True)
+class RunningRow:
+    """An experiment under way, with what it draws."""
+
+    row: ExperimentRow
+    watts: float
+
+
+def running() -> list[RunningRow]:
+    """Experiments under way; a running solve keeps one core busy, which is what the watts are estimated from."""
+    rows = experiments.running(limit=SHOWN)
+    return [
+        RunningRow(row, (row.progress.running if row.progress else 0) * settings.CONFIG.watts_per_core) for row in rows
+    ]
+
+
+def finished(since: datetime | None) -> list[ExperimentRow]:
+    """What ended since the last look; the latest few when that is nothing, so that the place is never bare."""
+    return experiments.recently_finished(since=since, limit=SHOWN)
+
+
+@dataclass(frozen=True)
+class Today:
+    """The ledger since midnight (UTC)."""
+
+    executions: int
+    dollars: float
+    joules: float
+    core_seconds: float
+
+    @property
+    def dollars_each(self) -> float:
+        """What one execution cost on average."""
+        return self.dollars / self.executions if self.executions else 0.0
+
+    @property
+    def watt_hours(self) -> float:
+        """The energy in the unit of bills."""
+        return self.joules / 3600
+
+
+def today() -> Today:
+    """What was used since midnight."""
+    midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    sums = ResourceUsage.objects.filter(timestamp__gte=midnight).aggregate(
+        executions=Count("pk"),
+        dollars=Sum("estimated_cost", default=0.0),
+        joules=Sum("energy_joules", default=0.0),
+        core_seconds=Sum("cpu_seconds", default=0.0),
+    )
+    return Today(**sums)
+
+
+def points() -> list[ScoreCostPoint]:
+    """Score and cost of every strategy in the latest finished experiments."""
+    return experiments.score_vs_cost_points()
+
+
+def best_scores(found: Sequence[ScoreCostPoint], limit: int = 5) -> list[ScoreCostPoint]:
+    """The best result of each strategy over a fair number of tasks, best first; the cheaper one where they tie."""
+    best: dict[str, ScoreCostPoint] = {}
+    for point in sorted(found, key=lambda p: (-p.macro, p.dollars_per_task)):
+        if point.tasks >= LEAST_TASKS:
+            best.setdefault(point.strategy, point)
+    return list(best.values())[:limit]
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something that waits for a person: what, where to go, since when."""
+
+    status: str
+    title: str
+    note: str
+    url: str
+    at: datetime | None = None
+
+
+def needs(user: User, queues: Sequence[Queue], hosts: Sequence[Host]) -> list[Need]:
+    """What needs this person, most pressing first."""
+    found = [*_stuck_queues(queues, hosts), *_failed_jobs(user), *_open_events()]
+    order = {"critical": 0, "failed": 1, "error": 1, "warning": 2, "paused": 3}
+    return sorted(found, key=lambda need: order.get(need.status, 4))
+
+
+def _stuck_queues(queues: Sequence[Queue], hosts: Sequence[Host]) -> list[Need]:
+    found = []
+    for queue in queues:
+        jobs = f"{queue.waiting:,} job{'' if queue.waiting == 1 else 's'}"
+        if queue.waiting and queue.paused_at:
+            found.append(Need("paused", f"Queue {queue.name} is paused", f"{jobs} wait", "/system/", queue.paused_at))
+        elif queue.waiting and not queue.workers:
+            note = f"{jobs} wait; no worker serves it" if hosts else f"{jobs} wait; start one with: make run"
+            found.append(Need("warning", f"Queue {queue.name} has no worker", note, "/system/", queue.oldest))
+    return found
+
+
+def _failed_jobs(user: User) -> list[Need]:
+    """Failures of the last day by group; a solve that has been tried again no longer counts."""
+    jobs = Job.objects.filter(status__in=_ENDED_BADLY, finished_at__gte=timezone.now() - FAILURES_FOR)
+    jobs = jobs.filter(~Q(kind="solve") | Q(solve__isnull=False))
+    if not user.has_role("admin"):
+        jobs = jobs.filter(owner=user)
+    name = ExperimentRun.objects.filter(pk=OuterRef("topic")).values("experiment_name")[:1]
+    groups = (
+        jobs.order_by()
+        .values("kind", "topic", group_name=Subquery(name))
+        .annotate(n=Count("pk"), quarantined=Count("quarantined_at"), last=Max("finished_at"))
+        .order_by("-last")[:SHOWN]
+    )
+    return [
+        Need(
+            "failed",
+            f"{group['n']:,} job{'' if group['n'] == 1 else 's'} failed",
+            (group["group_name"] or group["kind"])
+            + (f" · {group['quarantined']:,} quarantined" if group["quarantined"] else ""),
+            f"/system/jobs/?status=failed&topic={group['topic']}" if group["topic"] else "/system/jobs/?status=failed",
+            group["last"],
+        )
+        for group in groups
+    ]
+
+
+def open_events() -> QuerySet[SystemEvent]:
+    """Unresolved events a person should act on; failed jobs are told by the jobs themselves."""
+    return SystemEvent.objects.filter(resolved_at__isnull=True, severity__in=_SERIOUS).exclude(
+        event_type__startswith="job_"
+    )
+
+
+def _open_events() -> list[Need]:
+    rows = open_events().only("severity", "message", "event_source", "occurred_at").order_by("-occurred_at")[:SHOWN]
+    return [
+        Need(row.severity, row.message, row.event_source, f"/system/events/{row.public_id}/", row.occurred_at)
+        for row in rows
+    ]

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from apps.experiments.engine.synthesis.kernels.choose import apply_fold, measure, pick, select
+from apps.experiments.engine.synthesis.kernels.choose import apply_fold, choose_one, choose_some, measure
 from apps.experiments.engine.synthesis.kernels.colour import apply_colour
 from apps.experiments.engine.synthesis.kernels.draw import apply_draw
 from apps.experiments.engine.synthesis.kernels.parts import apply_split
@@ -184,10 +184,8 @@ def enumerate_states(
                                 images += 1
                     elif kind == 2:
                         n = count[s, q]
-                        k = op_p[o] if op_code[o] == 100 else pick(
-                            values[q], list_rects[q], n, op_code[o], op_p[o], lists[q]
-                        )  # fmt: skip
-                        ok = 0 <= k < n and n > 1
+                        k = choose_one(op_code[o], op_p[o], lists[q], list_rects[q], n, values[q])
+                        ok = k >= 0
                         if ok:
                             something = True
                             key = _save(pix, im, images, cells, lists[q, k], list_rects[q, k], key)
@@ -195,7 +193,7 @@ def enumerate_states(
                             images += 1
                     elif kind == 3:
                         n = count[s, q]
-                        kept = select(values[q], n, op_code[o], op_p[o], keep)
+                        kept = choose_some(op_code[o], op_p[o], lists[q], list_rects[q], n, values[q], keep)
                         if kept == 0:
                             kept = n
                             keep[:n] = 1

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.experiments.engine.synthesis.dag import apply_unary
-from apps.experiments.engine.synthesis.kernels.choose import apply_fold, measure, pick, select
+from apps.experiments.engine.synthesis.kernels.choose import apply_fold, choose_one, choose_some, measure
 from apps.experiments.engine.synthesis.kernels.parts import apply_split
 from apps.experiments.engine.synthesis.primitives import FILTER, FOLD, MAP, PICK, SPLIT, UNARY, Primitive
 from apps.tasks.engine.grids import freeze
@@ -99,11 +99,11 @@ class Machine:
         values = np.zeros((MAX_LIST, 18), np.int64)
         measure(cells, rects, n, values, self._height, self._width)
         if op.kind == PICK:
-            k = op.p if op.code == 100 else pick(values, rects, n, op.code, op.p, cells)
-            return Value((value.images[k],)) if 0 <= k < n and n > 1 else None
+            k = choose_one(op.code, op.p, cells, rects, n, values)
+            return Value((value.images[k],)) if k >= 0 else None
         if op.kind == FILTER:
             keep = np.zeros(MAX_LIST, np.int64)
-            if select(values, n, op.code, op.p, keep) == 0:
+            if choose_some(op.code, op.p, cells, rects, n, values, keep) == 0:
                 return value
             return Value(tuple(image for k, image in enumerate(value.images) if keep[k]), True)
         if apply_fold(op.code, op.p, cells, rects, n, values, b, r, self._height, self._width):

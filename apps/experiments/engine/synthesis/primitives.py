@@ -152,7 +152,13 @@ def _shape_ops(palette: Palette, canvas: bool) -> list[Primitive]:
         ops.append(Primitive(u, SHAPE + 19, k + 4, f"count_{name}_down", f"a column as long as its number of {name}", 115))
     for c in palette.outputs:
         ops.append(Primitive(u, SHAPE + 9, c, f"frame_{c}", f"a frame of colour {c} around it", 100))
+    for rank, word in ((0, "commonest"), (1, "second"), (9, "rarest")):
+        ops.append(Primitive(u, SHAPE + 25, rank, f"paint_input_{word}", f"all painted in the input's {word} colour", 85))
+    for k, name in enumerate(("cells", "parts", "colours", "equal_parts")):
+        ops.append(Primitive(u, SHAPE + 19, k + 8, f"count_{name}_diagonal", f"a diagonal as long as its number of {name}", 115))
     if canvas:
+        for k, name in enumerate(("top_left", "top_right", "bottom_left", "bottom_right", "middle")):
+            ops.append(Primitive(u, SHAPE + 24, k, f"place_{name}", "there, on an empty canvas of the output's size", 85))
         ops.append(Primitive(u, SHAPE + 16, 0, "embed", "where it stands, on an empty canvas of the output's size", 30))
         for k, name in enumerate(("tile_canvas", "mirror_canvas", "stretch_canvas")):
             ops.append(Primitive(u, SHAPE + 15, k, name, "the output's size filled with copies", 85))
@@ -213,6 +219,20 @@ def _draw_ops(palette: Palette) -> list[Primitive]:
         ops.append(Primitive(u, DRAW + 13, k, f"repeat_{name}", f"its period ({name}) carried on into empty cells", 85))
     for k, name in enumerate(("left_right", "up_down", "both", "all")):
         ops.append(Primitive(u, DRAW + 20, k, f"overlay_mirror_{name}", f"laid over its mirror image ({name})", 90))
+    for c in palette.inputs:
+        ops.append(Primitive(u, DRAW + 21, c, f"mirror_about_{c}", f"completed by mirroring about colour {c}", 90))
+        ops.append(Primitive(u, DRAW + 22, c, f"turn_about_{c}", f"completed by all eight symmetries about colour {c}", 90))
+    ops += [
+        Primitive(u, DRAW + 23, 0, "extend_lines", "thin straight lines carried on until blocked", 85),
+        Primitive(u, DRAW + 23, 1, "extend_lines_through", "thin straight lines carried on to the edge", 90),
+        Primitive(u, DRAW + 24, 1, "between_corners", "inside of rectangles marked by four equal corners", 90),
+        Primitive(u, DRAW + 25, 2, "empty_blocks_2", "empty 2 x 2 squares", 90),
+        Primitive(u, DRAW + 25, 3, "empty_blocks_3", "empty 3 x 3 squares", 90),
+        Primitive(u, DRAW + 27, 2, "patch_fill_2", "empty cells filled from 2 x 2 patches seen elsewhere", 95),
+        Primitive(u, DRAW + 27, 3, "patch_fill_3", "empty cells filled from 3 x 3 patches seen elsewhere", 95),
+    ]
+    for k, name in enumerate(("even_rows", "odd_rows", "even_columns", "odd_columns", "even_chequer", "odd_chequer")):
+        ops.append(Primitive(u, DRAW + 26, k, name, "only those cells", 95))
     for c in palette.outputs:
         ops += [
             Primitive(u, DRAW + 0, c, f"fill_holes_{c}", f"enclosed empty cells become {c}", 85),
@@ -262,11 +282,19 @@ def _list_ops(palette: Palette) -> list[Primitive]:
         name = PROPERTY_NAMES[k]
         for mode, word in enumerate(("most", "not_most", "least", "not_least")):
             ops.append(Primitive(FILTER, k, mode, f"keep_{word}_{name}", f"items with {word.replace('_', ' ')} {name}", 70))
+    for c in palette.inputs:
+        if c > 0:
+            ops.append(Primitive(PICK, 200 + c, 0, f"pick_with_{c}", f"the only item holding colour {c}", 60))
+            ops.append(Primitive(PICK, 200 + c, 1, f"pick_without_{c}", f"the only item lacking colour {c}", 65))
+            ops.append(Primitive(FILTER, 200 + c, 0, f"with_{c}", f"items holding colour {c}", 70))
+            ops.append(Primitive(FILTER, 200 + c, 1, f"without_{c}", f"items lacking colour {c}", 75))
+    for k, word in enumerate(("across", "down", "diagonal")):
+        ops.append(Primitive(FOLD, 7, k, f"length_{word}", f"a line ({word}) as long as the list", 95))
     for k, word in enumerate(("first_on_top", "last_on_top", "small_on_top", "large_on_top")):
         ops.append(Primitive(FOLD, 0, k, f"stack_{word}", "all items where they stand", 40 if k == 0 else 70))
     for k, word in enumerate(("first", "last")):
         ops.append(Primitive(FOLD, 1, k, f"superpose_{word}_on_top", "equal-sized items over one another", 60))
-    for k, word in enumerate(("and", "one_only", "none", "first_only", "last_only", "not_all", "all_equal")):
+    for k, word in enumerate(("and", "one_only", "none", "first_only", "last_only", "not_all", "all_equal", "commonest")):
         ops.append(Primitive(FOLD, 2, k, f"cells_{word}", f"cell by cell: {word.replace('_', ' ')}", 65))
     for k, word in enumerate(("across", "down")):
         ops.append(Primitive(FOLD, 3, k, f"join_{word}", f"items joined {word}", 75))

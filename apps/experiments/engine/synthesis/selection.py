@@ -12,7 +12,7 @@ from apps.tasks.engine.puzzle import Grid, Puzzle
 if TYPE_CHECKING:
     from apps.experiments.engine.synthesis.search import Candidate
 
-VOTE_BITS = 12.0
+VOTE_BITS = 6.0
 """Bits of description length by which one program counts half as much as another in a vote."""
 
 

@@ -128,6 +128,55 @@ def pick(values, lr, n, prop, mode, la):
 
 
 @njit(cache=True, nogil=True)
+def _holds(la, lr, k, colour):
+    for i in range(lr[k, 2]):
+        for j in range(lr[k, 3]):
+            if la[k, i, j] == colour:
+                return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def pick_by_colour(la, lr, n, colour, lacking):
+    """Index of the only item that holds (or lacks) a colour, -1 if none or several do."""
+    found = -1
+    for k in range(n):
+        if _holds(la, lr, k, colour) != lacking:
+            if found >= 0:
+                return -1
+            found = k
+    return found if n > 1 else -1
+
+
+@njit(cache=True, nogil=True)
+def select_by_colour(la, lr, n, colour, lacking, keep):
+    """Flag the items that hold (or lack) a colour; how many (0 if all or none)."""
+    kept = 0
+    for k in range(n):
+        keep[k] = 1 if _holds(la, lr, k, colour) != lacking else 0
+        kept += keep[k]
+    return 0 if kept == n else kept
+
+
+@njit(cache=True, nogil=True)
+def choose_one(code, p, la, lr, n, values):
+    """Dispatch of the picks: 0..17 by property, 100 by index, 200 + colour by colour."""
+    if code >= 200:
+        return pick_by_colour(la, lr, n, code - 200, p == 1)
+    if code == 100:
+        return p if n > 1 and p < n else -1
+    return pick(values, lr, n, code, p, la)
+
+
+@njit(cache=True, nogil=True)
+def choose_some(code, p, la, lr, n, values, keep):
+    """Dispatch of the filters: 0..17 by property, 200 + colour by colour."""
+    if code >= 200:
+        return select_by_colour(la, lr, n, code - 200, p == 1, keep)
+    return select(values, n, code, p, keep)
+
+
+@njit(cache=True, nogil=True)
 def select(values, n, prop, mode, keep):
     """Flag in `keep` the items with the largest (mode 0), not largest (1), smallest (2), not smallest (3) property,
 
@@ -215,10 +264,11 @@ def superpose(la, lr, n, b, r, order):
 
 @njit(cache=True, nogil=True)
 def logic(la, lr, n, b, r, code):
-    """Cell by cell over equal-sized items: 0 and, 1 exactly one, 2 none, 3 first only, 4 last only, 5 not all, 6 all equal.
+    """Cell by cell over equal-sized items: 0 and, 1 exactly one, 2 none, 3 first only, 4 last only, 5 not all, 6 all equal,
 
-    The result is 1 where it holds (for 6: the common colour).
+    7 the commonest colour (zero included). The result is 1 where it holds (for 6: the common colour).
     """
+    votes = np.zeros(10, np.int64)
     if n < 2:
         return False
     for k in range(1, n):
@@ -246,7 +296,12 @@ def logic(la, lr, n, b, r, code):
                 on = count == 1 and la[n - 1, i, j] != 0
             elif code == 5:
                 on = count < n
-            if code == 6:
+            if code == 7:
+                votes[:] = 0
+                for k in range(n):
+                    votes[la[k, i, j]] += 1
+                b[i, j] = votes.argmax()
+            elif code == 6:
                 b[i, j] = la[0, i, j] if equal else 0
             else:
                 b[i, j] = 1 if on else 0
@@ -335,4 +390,15 @@ def apply_fold(code, p, la, lr, n, values, b, r, gh, gw):
         return colour_column(la, lr, n, b, r, values, 0, p % 2 == 0, p < 2)
     if code == 6:
         return colour_column(la, lr, n, b, r, values, 9 if p % 2 == 0 else 8, p % 2 == 0, False)
+    if code == 7:
+        if n > SIDE:
+            return False
+        c = majority(la[0], lr[0, 2], lr[0, 3])
+        clear(b, n if p > 0 else 1, n if p != 1 else 1)
+        for k in range(n):
+            b[k if p > 0 else 0, k if p != 1 else 0] = c
+        r[0], r[1] = 0, 0
+        r[2] = n if p > 0 else 1
+        r[3] = n if p != 1 else 1
+        return True
     return False

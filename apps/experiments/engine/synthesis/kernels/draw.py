@@ -479,6 +479,243 @@ def symmetric_union(a, h, w, b, p):
 
 
 @njit(cache=True, nogil=True)
+def complete_about(a, h, w, b, colour, fold):
+    """Zero cells filled by mirroring about the centre of one colour's box; fold 4, or 8 with the diagonals.
+
+    False if the colour is absent or nothing changes. Where mirror places disagree the first found wins.
+    """
+    top, left, bottom, right = h, w, -1, -1
+    for i in range(h):
+        for j in range(w):
+            if a[i, j] == colour:
+                top = min(top, i)
+                bottom = max(bottom, i)
+                left = min(left, j)
+                right = max(right, j)
+    if bottom < 0:
+        return False
+    sy = top + bottom
+    sx = left + right
+    if fold == 8 and (sy + sx) % 2 == 1:
+        return False
+    copy(a, h, w, b)
+    changed = False
+    for i in range(h):
+        for j in range(w):
+            v = a[i, j]
+            if v == 0:
+                continue
+            for k in range(1, fold):
+                dy = 2 * i - sy
+                dx = 2 * j - sx
+                if k >= 4:
+                    dy, dx = dx, dy
+                if k % 4 == 1 or k % 4 == 3:
+                    dy = -dy
+                if k % 4 >= 2:
+                    dx = -dx
+                y = (dy + sy) // 2
+                x = (dx + sx) // 2
+                if 0 <= y < h and 0 <= x < w and b[y, x] == 0:
+                    b[y, x] = v
+                    changed = True
+    return changed
+
+
+@njit(cache=True, nogil=True)
+def extend_lines(a, h, w, b, through):
+    """Every straight run of two or more equal cells, one cell thick, carried on both ways until blocked or the edge."""
+    copy(a, h, w, b)
+    found = False
+    for k in range(4):
+        dy = 1 if k > 0 else 0
+        dx = 1 if k == 0 or k == 2 else (0 if k == 1 else -1)
+        for i in range(h):
+            for j in range(w):
+                v = a[i, j]
+                if v == 0:
+                    continue
+                y, x = i - dy, j - dx
+                if 0 <= y < h and 0 <= x < w and a[y, x] == v:
+                    continue
+                n = 0
+                y, x = i, j
+                thin = True
+                while 0 <= y < h and 0 <= x < w and a[y, x] == v:
+                    for s in range(-1, 2, 2):
+                        py, px = y + s * dx, x + s * dy
+                        if k >= 2:
+                            py, px = y, x + s
+                        if 0 <= py < h and 0 <= px < w and a[py, px] == v:
+                            thin = False
+                    n += 1
+                    y += dy
+                    x += dx
+                if n < 2 or not thin:
+                    continue
+                for s in range(2):
+                    ey, ex = (y, x) if s == 0 else (i - dy, j - dx)
+                    sy = dy if s == 0 else -dy
+                    sx = dx if s == 0 else -dx
+                    while 0 <= ey < h and 0 <= ex < w:
+                        if a[ey, ex] != 0:
+                            if not through:
+                                break
+                        else:
+                            b[ey, ex] = v
+                            found = True
+                        ey += sy
+                        ex += sx
+    return found
+
+
+@njit(cache=True, nogil=True)
+def between_corners(a, h, w, b, colour):
+    """Rectangles spanned by four equal cells at their corners: what lies inside painted `colour`, nothing else."""
+    clear(b, h, w)
+    found = False
+    for top in range(h):
+        for left in range(w):
+            v = a[top, left]
+            if v == 0:
+                continue
+            for right in range(left + 2, w):
+                if a[top, right] != v:
+                    continue
+                for bottom in range(top + 2, h):
+                    if a[bottom, left] == v and a[bottom, right] == v:
+                        for i in range(top + 1, bottom):
+                            for j in range(left + 1, right):
+                                if a[i, j] == 0:
+                                    b[i, j] = colour
+                                    found = True
+                        break
+                break
+    return found
+
+
+@njit(cache=True, nogil=True)
+def empty_blocks(a, h, w, b, side, colour):
+    """Cells of all-zero squares of the given side, painted `colour`, nothing else; False if there are none."""
+    clear(b, h, w)
+    found = False
+    for i in range(h - side + 1):
+        for j in range(w - side + 1):
+            clean = True
+            for y in range(i, i + side):
+                for x in range(j, j + side):
+                    if a[y, x] != 0:
+                        clean = False
+            if clean:
+                found = True
+                for y in range(i, i + side):
+                    for x in range(j, j + side):
+                        b[y, x] = colour
+    return found
+
+
+@njit(cache=True, nogil=True)
+def parity(a, h, w, b, p):
+    """Every other line: 0 even rows, 1 odd rows, 2 even columns, 3 odd columns, 4 and 5 the two chequer halves."""
+    for i in range(h):
+        for j in range(w):
+            k = i if p < 2 else (j if p < 4 else i + j)
+            b[i, j] = a[i, j] if k % 2 == p % 2 else 0
+
+
+@njit(cache=True, nogil=True)
+def patch_fill(a, h, w, b, side):
+    """Zero cells filled from fully known patches seen elsewhere (all eight symmetries), the best-known places first.
+
+    A place is filled when at least half its cells are known and the patches that agree with them all say the same.
+    False if any zero cell remains.
+    """
+    copy(a, h, w, b)
+    cells = side * side
+    patches = np.empty((4096, cells), np.int8)
+    keys = np.zeros(16384, np.int64)
+    n = 0
+    for i in range(h - side + 1):
+        for j in range(w - side + 1):
+            known = True
+            for y in range(side):
+                for x in range(side):
+                    if a[i + y, j + x] == 0:
+                        known = False
+            if not known:
+                continue
+            for k in range(8):
+                key = np.int64(7)
+                for y in range(side):
+                    for x in range(side):
+                        ty, tx = rigid_cell(k, y, x, side, side)
+                        patches[n, ty * side + tx] = a[i + y, j + x]
+                for c in range(cells):
+                    key = key * 11 + patches[n, c]
+                at = (key ^ (key >> 15)) & 16383
+                while keys[at] != 0 and keys[at] != key:
+                    at = (at + 1) & 16383
+                if keys[at] == key:
+                    continue
+                keys[at] = key
+                n += 1
+                if n >= 4000:
+                    return False
+    if n == 0 or n > 600:
+        return False
+    zeros = 0
+    for i in range(h):
+        for j in range(w):
+            if b[i, j] == 0:
+                zeros += 1
+    if zeros == 0 or zeros * 2 > h * w:
+        return False
+    progress = True
+    answer = np.empty(cells, np.int8)
+    want = cells - 1
+    while zeros > 0 and want >= cells // 2:
+        progress = False
+        for i in range(h - side + 1):
+            for j in range(w - side + 1):
+                known = 0
+                for y in range(side):
+                    for x in range(side):
+                        if b[i + y, j + x] != 0:
+                            known += 1
+                if known < want or known == cells:
+                    continue
+                matches = 0
+                for m in range(n):
+                    fits = True
+                    for c in range(cells):
+                        v = b[i + c // side, j + c % side]
+                        if v != 0 and v != patches[m, c]:
+                            fits = False
+                            break
+                    if not fits:
+                        continue
+                    if matches == 0:
+                        answer[:] = patches[m]
+                    else:
+                        for c in range(cells):
+                            if answer[c] != patches[m, c]:
+                                answer[c] = 0
+                    matches += 1
+                if matches == 0:
+                    continue
+                for c in range(cells):
+                    if b[i + c // side, j + c % side] == 0 and answer[c] != 0:
+                        b[i + c // side, j + c % side] = answer[c]
+                        zeros -= 1
+                        progress = True
+        if not progress:
+            want -= 1
+        else:
+            want = cells - 1
+    return zeros == 0
+
+
+@njit(cache=True, nogil=True)
 def apply_draw(code, p, a, h, w, b, r):
     """Dispatch of this module's image operations; see `primitives.DRAW_OPS` for what each code means."""
     if code <= 2:
@@ -515,4 +752,17 @@ def apply_draw(code, p, a, h, w, b, r):
         return ruled_lines(a, h, w, b, p == 1)
     if code == 20:
         return symmetric_union(a, h, w, b, p)
+    if code == 21 or code == 22:
+        return complete_about(a, h, w, b, p, 4 if code == 21 else 8)
+    if code == 23:
+        return extend_lines(a, h, w, b, p == 1)
+    if code == 24:
+        return between_corners(a, h, w, b, p)
+    if code == 25:
+        return empty_blocks(a, h, w, b, p, 1)
+    if code == 26:
+        parity(a, h, w, b, p)
+        return True
+    if code == 27:
+        return patch_fill(a, h, w, b, p)
     return False

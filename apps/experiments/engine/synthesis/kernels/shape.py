@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from apps.experiments.engine.synthesis.kernels.basics import bounds, clear, copy, label, majority, rigid
+from apps.experiments.engine.synthesis.kernels.basics import (
+    bounds,
+    clear,
+    colour_counts,
+    copy,
+    label,
+    majority,
+    ranked_colour,
+    rigid,
+)
 
 SIDE = 30
 
@@ -362,7 +371,7 @@ def sort_lines(a, h, w, b, columns):
 def tally(a, h, w, b, r, p):
     """A line as long as a count, in the main colour: p % 4 = 0 nonzero cells, 1 components, 2 colours, 3 same-coloured
 
-    components; p >= 4 upright.
+    components; p >= 4 upright, p >= 8 the diagonal of a square.
     """
     n = 0
     seen = np.zeros(10, np.int64)
@@ -379,13 +388,12 @@ def tally(a, h, w, b, r, p):
     if n < 1 or n > SIDE:
         return False
     c = majority(a, h, w)
+    if p >= 8:
+        clear(b, n, n)
     for i in range(n):
-        if p >= 4:
-            b[i, 0] = c
-        else:
-            b[0, i] = c
+        b[i if p >= 4 else 0, i if p < 4 or p >= 8 else 0] = c
     r[2] = n if p >= 4 else 1
-    r[3] = 1 if p >= 4 else n
+    r[3] = n if p < 4 or p >= 8 else 1
     return True
 
 
@@ -446,6 +454,26 @@ def cells_of_grid(a, h, w, b, r):
             b[i, j] = best
     r[2] = nr
     r[3] = nc
+    return True
+
+
+@njit(cache=True, nogil=True)
+def place(a, h, w, b, r, ch, cw, p):
+    """The image on an empty canvas at a corner (0..3: top left, top right, bottom left, bottom right) or the middle (4)."""
+    if ch < h or cw < w or (ch == h and cw == w):
+        return False
+    top = 0 if p < 2 else ch - h
+    left = 0 if p % 2 == 0 else cw - w
+    if p == 4:
+        if (ch - h) % 2 == 1 or (cw - w) % 2 == 1:
+            return False
+        top = (ch - h) // 2
+        left = (cw - w) // 2
+    clear(b, ch, cw)
+    for i in range(h):
+        for j in range(w):
+            b[top + i, left + j] = a[i, j]
+    r[0], r[1], r[2], r[3] = 0, 0, ch, cw
     return True
 
 
@@ -560,4 +588,16 @@ def apply_shape(code, p, a, h, w, b, r, g, gh, gw, ch, cw):
         return cells_of_grid(a, h, w, b, r)
     if code == 23:
         return fall(a, h, w, b, p % 4, p >= 4)
+    if code == 24:
+        return place(a, h, w, b, r, ch, cw, p)
+    if code == 25:
+        counts = np.zeros(10, np.int64)
+        colour_counts(g, gh, gw, counts)
+        c = ranked_colour(counts, p)
+        if c == 0:
+            return False
+        for i in range(h):
+            for j in range(w):
+                b[i, j] = c if a[i, j] != 0 else 0
+        return True
     return False

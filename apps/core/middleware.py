@@ -82,6 +82,7 @@ class SecurityHeadersMiddleware(_Middleware):
         """Set the headers a view has not set itself."""
         response.headers.setdefault("Content-Security-Policy", _policy(request, response))
         response.headers.setdefault("Permissions-Policy", _PERMISSIONS)
+        response.headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)
         if not request.path.startswith(settings.STATIC_URL):
             response.headers.setdefault("Cache-Control", "private, no-cache")
         return response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from apps.core.models import ApiKey, User
 
 KEY_PREFIX = "tk_"
 MAX_ACTIVE_KEYS = 50
+_FORM = re.compile(r"tk_(?P<prefix>[0-9a-f]{12})_[0-9a-f]{48}", re.ASCII)
 _LAST_USE_RESOLUTION = timedelta(minutes=1)
 
 
@@ -81,10 +83,10 @@ def api_key_of(owner: User, key_id: str) -> ApiKey:
 
 def find_key(text: str) -> ApiKey | None:
     """The active key with that text, its owner active too, with its last use noted at most once a minute."""
-    parts = text.split("_")
-    if len(parts) != 3 or not text.startswith(KEY_PREFIX):
+    parts = _FORM.fullmatch(text)
+    if parts is None:
         return None
-    key = ApiKey.objects.select_related("owner").filter(prefix=parts[1]).first()
+    key = ApiKey.objects.select_related("owner").filter(prefix=parts["prefix"]).first()
     if key is None or not secrets.compare_digest(key.secret_hash, _digest(text)) or not is_active(key):
         return None
     _note_use(key)

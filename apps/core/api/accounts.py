@@ -29,7 +29,7 @@ class TokenRequest(Schema):
 
     username: str | None = Field(None, max_length=150)
     password: str | None = Field(None, max_length=1024)
-    api_key: str | None = Field(None, max_length=200)
+    api_key: str | None = Field(None, max_length=1000)
     scopes: list[Scope] | None = Field(None, min_length=1, max_length=3)
 
     @model_validator(mode="after")

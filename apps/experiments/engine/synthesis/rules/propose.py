@@ -20,6 +20,9 @@ Family = Callable[[Pairs, Sequence[Grid], Meter], list[Candidate]]
 KEEP = 8
 """Distinct answers returned for a puzzle."""
 
+ENOUGH = {"cells": 700, "scan": 2500, "wrapped": 2500}
+"""Families left out once an answer this cheap is known, in hundredths of bits."""
+
 
 def _cells(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]:
     if any(given.shape != wanted.shape for given, wanted in pairs):
@@ -44,7 +47,10 @@ def _inner(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]
     return _cells(pairs, tests, meter) + scans(pairs, tests, meter) + _frames(pairs, tests, meter)
 
 
-FAMILIES: dict[str, Family] = {"cells": _cells, "scan": scans, "frames": _frames, "select": select, "completion": completions, "wrapped": _wrapped}
+FAMILIES: dict[str, Family] = {
+    "select": select, "completion": completions, "cells": _cells, "frames": _frames, "scan": scans,
+    "wrapped": _wrapped,
+}  # fmt: skip
 """Every family by name: `family(pairs, tests, meter)` gives candidates that reproduce every pair."""
 
 
@@ -59,8 +65,8 @@ def propose_candidates(
     meter = Meter(steps)
     found: list[Candidate] = []
     for name in families or FAMILIES:
-        if meter.empty:
-            break
+        if meter.empty or (found and min(item.program.cost for item in found) < ENOUGH.get(name, 0)):
+            continue
         found += FAMILIES[name](pairs, tests, meter)
     return merged(found, KEEP)
 

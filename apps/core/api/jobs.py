@@ -1,7 +1,210 @@
-"""JSON API: jobs."""
+"""JSON API: jobs, their executions, and what may be done to them."""
 
 from __future__ import annotations
 
-from ninja import Router
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest
+from ninja import Path, Query, Router, Schema, Status
+from pydantic import AwareDatetime, Field
+
+from apps.core.access import member
+from apps.core.jobs import job_cancel, job_pause, job_resume, job_retry
+from apps.core.jobs.queries import attempts, job_get, jobs
+from apps.core.models import Job, JobAttempt
+from apps.core.pagination import Page, PageQuery, paginate
 
 router = Router(tags=["jobs"])
+
+State = Literal["pending", "queued", "running", "paused", "completed", "failed", "cancelled", "timeout"]
+StatusWord = Literal["PENDING", "QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
+Outcome = Literal["running", "completed", "failed", "cancelled", "timeout", "paused", "lost"]
+
+STATUS_OF: dict[str, StatusWord] = {
+    "pending": "PENDING",
+    "queued": "QUEUED",
+    "running": "RUNNING",
+    "paused": "RUNNING",
+    "completed": "SUCCEEDED",
+    "failed": "FAILED",
+    "timeout": "FAILED",
+    "cancelled": "CANCELLED",
+}
+"""The shared vocabulary of job states; `state` beside it hides nothing."""
+
+
+class JobOut(Schema):
+    """A job as it stands."""
+
+    job_id: str
+    kind: str
+    queue: str
+    topic: str = Field(description="What it belongs to, an experiment run's id for instance.")
+    owner: str | None = Field(description="The user's name.")
+    status: StatusWord
+    state: State = Field(description="The exact state; `paused` counts as RUNNING and `timeout` as FAILED.")
+    priority: int
+    attempt: int = Field(description="How often it has been started.")
+    max_attempts: int
+    progress: float = Field(ge=0, le=1)
+    progress_note: str
+    error_code: str
+    error_message: str
+    quarantined: bool = Field(description="It took three processes down with it and is not tried again.")
+    cancel_requested: bool
+    pause_requested: bool
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    available_at: datetime | None = Field(description="When a retry is due.")
+    deadline_at: datetime | None
+
+
+class JobDetail(JobOut):
+    """With what it was asked to do."""
+
+    payload: dict[str, Any]
+    timeout_seconds: float | None
+    worker: str
+
+
+class AttemptOut(Schema):
+    """One execution of a job."""
+
+    number: int
+    outcome: Outcome
+    worker: str
+    host: str
+    started_at: datetime
+    ended_at: datetime | None
+    cpu_seconds: float | None = Field(description="Of all its processes; so far, while it runs.")
+    wall_seconds: float | None
+    peak_memory_mb: float | None
+    error_code: str
+    error_message: str
+
+
+class JobQuery(Schema):
+    """Narrows the list; what is left out does not."""
+
+    status: StatusWord | None = None
+    state: State | None = None
+    kind: str = Field("", max_length=64)
+    queue: str = Field("", max_length=32)
+    topic: str = Field("", max_length=64)
+    owner: str = Field("", max_length=150, description="A user's name.")
+    since: AwareDatetime | None = Field(None, description="Made at this moment or later, with time zone.")
+    quarantined: bool | None = None
+
+
+JobId = Annotated[str, Path(max_length=40, description="Like job_06gz….")]
+
+
+@router.get("", response=Page[JobOut], summary="List jobs")
+def jobs_list(request: HttpRequest, query: Query[JobQuery], paging: Query[PageQuery]) -> dict[str, Any]:
+    """Newest first."""
+    found = jobs(
+        states=_states(query),
+        kind=query.kind,
+        queue=query.queue,
+        topic=query.topic,
+        owner=query.owner,
+        since=query.since,
+        quarantined=query.quarantined,
+    )
+    return paginate(found.defer("payload"), page=paging.page, page_size=paging.page_size, serialize=_out)
+
+
+@router.get("/{job_id}", response=JobDetail, summary="One job")
+def jobs_get(request: HttpRequest, job_id: JobId) -> dict[str, Any]:
+    """As it stands now; its events are at `/api/v1/events?job=`."""
+    return _detail(job_get(job_id))
+
+
+@router.get("/{job_id}/attempts", response=Page[AttemptOut], summary="Executions of a job")
+def jobs_attempts(request: HttpRequest, job_id: JobId, paging: Query[PageQuery]) -> dict[str, Any]:
+    """First to last."""
+    found = attempts(job_get(job_id)).defer("stack_trace")
+    return paginate(found, page=paging.page, page_size=paging.page_size, serialize=_attempt)
+
+
+@router.post("/{job_id}/cancel", response=JobDetail, summary="Cancel a job")
+def jobs_cancel(request: HttpRequest, job_id: JobId) -> dict[str, Any]:
+    """At once when it waits, within two seconds when it runs. For its owner or an admin."""
+    return _detail(job_cancel(job=job_get(job_id), by=member(request)))
+
+
+@router.post("/{job_id}/pause", response=JobDetail, summary="Pause a job")
+def jobs_pause(request: HttpRequest, job_id: JobId) -> dict[str, Any]:
+    """A running job stops and starts afresh when it is resumed. For its owner or an admin."""
+    return _detail(job_pause(job=job_get(job_id), by=member(request)))
+
+
+@router.post("/{job_id}/resume", response=JobDetail, summary="Resume a job")
+def jobs_resume(request: HttpRequest, job_id: JobId) -> dict[str, Any]:
+    """Puts a paused job back into its queue. For its owner or an admin."""
+    return _detail(job_resume(job=job_get(job_id), by=member(request)))
+
+
+@router.post("/{job_id}/retry", response={201: JobDetail}, summary="Retry a job")
+def jobs_retry(request: HttpRequest, job_id: JobId) -> Status[dict[str, Any]]:
+    """Makes a new job with the work of one that failed, timed out or was cancelled. For its owner or an admin."""
+    return Status(201, _detail(job_retry(job=job_get(job_id), by=member(request))))
+
+
+def _states(query: JobQuery) -> tuple[str, ...]:
+    """The states that both words allow; an impossible pair allows none."""
+    if query.status is None:
+        return (query.state,) if query.state else ()
+    allowed = tuple(state for state, status in STATUS_OF.items() if status == query.status)
+    if query.state is None:
+        return allowed
+    return (query.state,) if query.state in allowed else ("none",)
+
+
+def _out(job: Job) -> dict[str, Any]:
+    return {
+        "job_id": job.pk,
+        "kind": job.kind,
+        "queue": job.queue,
+        "topic": job.topic,
+        "owner": job.owner.username if job.owner else None,
+        "status": STATUS_OF[job.status],
+        "state": job.status,
+        "priority": job.priority,
+        "attempt": job.attempt,
+        "max_attempts": job.max_attempts,
+        "progress": job.progress,
+        "progress_note": job.progress_note,
+        "error_code": job.error_code,
+        "error_message": job.error_message,
+        "quarantined": job.quarantined_at is not None,
+        "cancel_requested": job.cancel_requested_at is not None,
+        "pause_requested": job.pause_requested_at is not None,
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "available_at": job.available_at,
+        "deadline_at": job.deadline_at,
+    }
+
+
+def _detail(job: Job) -> dict[str, Any]:
+    return {**_out(job), "payload": job.payload, "timeout_seconds": job.timeout_seconds, "worker": job.worker}
+
+
+def _attempt(attempt: JobAttempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "outcome": attempt.outcome,
+        "worker": attempt.worker,
+        "host": attempt.host,
+        "started_at": attempt.started_at,
+        "ended_at": attempt.ended_at,
+        "cpu_seconds": attempt.cpu_seconds,
+        "wall_seconds": attempt.wall_seconds,
+        "peak_memory_mb": attempt.peak_memory_mb,
+        "error_code": attempt.error_code,
+        "error_message": attempt.error_message,
+    }

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.experiments.engine.strategy import Step
-from apps.experiments.engine.synthesis.layered import Frame, LayeredProgram, decode_layers
+from apps.experiments.engine.synthesis.frames import Frame
+from apps.experiments.engine.synthesis.layered import LayeredProgram, decode_layers
 from apps.experiments.engine.synthesis.program import Program, decode, decoders
 from apps.tasks.engine.puzzle import Grid
 
@@ -25,19 +26,22 @@ class ChainedProgram:
 
     def run(self, grid: Grid) -> Grid | None:
         """The output, None where a part does not apply."""
-        middle = self.first.run(self.frame.enter(grid))
+        look = self.frame.look(grid)
+        middle = self.first.run(look.enter(grid))
         output = None if middle is None else self.rule.run(middle)
-        return None if output is None else self.frame.leave(output)
+        return None if output is None else look.leave(output)
 
     def steps(self, grid: Grid) -> list[Step]:
         """The path's steps, then the rule's."""
-        steps = [] if self.frame.plain else [Step(f"look: {self.frame.text()}", self.frame.enter(grid))]
-        steps += self.first.steps(self.frame.enter(grid))
+        look = self.frame.look(grid)
+        seen = look.enter(grid)
+        steps = [] if self.frame.plain else [Step(f"look: {self.frame.text()}", seen)]
+        steps += self.first.steps(seen)
         if steps[-1].grid is None:
             return steps
         steps += self.rule.steps(steps[-1].grid)
         if not self.frame.plain and steps[-1].grid is not None:
-            steps.append(Step("look as before", self.frame.leave(steps[-1].grid)))
+            steps.append(Step("look as before", look.leave(steps[-1].grid)))
         return steps
 
     def text(self) -> str:

@@ -9,57 +9,16 @@ from typing import Any
 import numpy as np
 
 from apps.experiments.engine.strategy import Step
+from apps.experiments.engine.synthesis.frames import PLAIN, Frame
 from apps.experiments.engine.synthesis.machine import Machine
 from apps.experiments.engine.synthesis.primitives import Primitive, catalogue
 from apps.experiments.engine.synthesis.program import decoders
 from apps.experiments.engine.synthesis.sizes import SizeRule
 from apps.experiments.engine.synthesis.tables import apply_table
-from apps.tasks.engine.grids import dihedral, freeze, is_valid, recolour, undo_dihedral
+from apps.tasks.engine.grids import freeze, is_valid
 from apps.tasks.engine.puzzle import Grid
 
 KIND = "layers"
-COLOUR_NAMES = tuple(range(10))
-
-
-@dataclass(frozen=True)
-class Frame:
-    """How a task is looked at: a symmetry of the square, then an exchange of colours; undone on the output."""
-
-    symmetry: int = 0
-    colours: tuple[int, ...] = COLOUR_NAMES
-
-    def enter(self, grid: Grid) -> Grid:
-        """The grid as the program sees it."""
-        return recolour(dihedral(grid, self.symmetry), self.colours)
-
-    def leave(self, grid: Grid) -> Grid:
-        """The inverse of `enter`."""
-        inverse = [0] * 10
-        for old, new in enumerate(self.colours):
-            inverse[new] = old
-        return undo_dihedral(recolour(grid, inverse), self.symmetry)
-
-    def text(self) -> str:
-        """What is changed, in words."""
-        parts = [f"symmetry {self.symmetry}"] if self.symmetry else []
-        swaps = [f"{old} as {new}" for old, new in enumerate(self.colours) if old != new]
-        return ", ".join(parts + swaps)
-
-    def to_data(self) -> dict[str, Any]:
-        """JSON form."""
-        return {"symmetry": self.symmetry, "colours": list(self.colours)}
-
-    @staticmethod
-    def from_data(data: Mapping[str, Any]) -> Frame:
-        """Restore from `to_data`."""
-        return Frame(int(data["symmetry"]), tuple(data["colours"]))
-
-    @property
-    def plain(self) -> bool:
-        """Whether nothing is changed."""
-        return self.symmetry == 0 and self.colours == COLOUR_NAMES
-
-
 @dataclass(frozen=True)
 class LayeredProgram:
     """Layers, each a path of primitives, laid over one another (first on top); `cost` in hundredths of a bit.
@@ -70,7 +29,7 @@ class LayeredProgram:
     layers: tuple[tuple[Primitive, ...], ...]
     size: SizeRule
     cost: int
-    frame: Frame = Frame()
+    frame: Frame = PLAIN
     table: tuple[int, ...] = ()
 
     def run(self, grid: Grid) -> Grid | None:
@@ -80,7 +39,8 @@ class LayeredProgram:
 
     def steps(self, grid: Grid) -> list[Step]:
         """Each layer's images in turn, then the layers put together."""
-        seen = self.frame.enter(grid)
+        look = self.frame.look(grid)
+        seen = look.enter(grid)
         steps = [] if self.frame.plain else [Step("look: " + self.frame.text(), seen)]
         machine = Machine(seen, self.size.size(seen))
         images: list[Grid] = []
@@ -103,7 +63,7 @@ class LayeredProgram:
             how = "the table for both layers' colours" if self.table else "layers over one another, the first on top"
             steps.append(Step(how, output))
         if not self.frame.plain:
-            steps.append(Step("look as before", self.frame.leave(output)))
+            steps.append(Step("look as before", look.leave(output)))
         elif not steps or steps[-1].grid is not output:
             steps.append(Step("output", output))
         return steps

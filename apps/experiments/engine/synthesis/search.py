@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ from apps.experiments.engine.synthesis import sizes
 from apps.experiments.engine.synthesis.chained import ChainedProgram
 from apps.experiments.engine.synthesis.compose import compose, target_sized
 from apps.experiments.engine.synthesis.dag import Dag, explore
-from apps.experiments.engine.synthesis.layered import COLOUR_NAMES, Frame, LayeredProgram
+from apps.experiments.engine.synthesis.frames import PLAIN, Frame, alternatives, background
+from apps.experiments.engine.synthesis.layered import LayeredProgram
 from apps.experiments.engine.synthesis.primitives import Palette, Primitive, vocabulary
 from apps.experiments.engine.synthesis.program import Program
 from apps.experiments.engine.synthesis.rules import propose_candidates
@@ -36,6 +38,9 @@ SHALLOW_COST = 155
 SETTLED_MARGIN = 15
 """A program this many tenths of a bit shorter than the depth explored ends the search."""
 
+AS_IT_IS = LayeredProgram(((),), sizes.UNKNOWN, 0)
+"""The program that gives its input."""
+
 if TYPE_CHECKING:
     from apps.experiments.engine.synthesis.strategy import SynthesisConfig
 
@@ -48,33 +53,6 @@ class Candidate:
     outputs: tuple[Grid | None, ...]
     cost: int
     source: str
-
-
-def background_frame(puzzle: Puzzle, symmetry: int = 0) -> Frame:
-    """A frame in which the background is 0: the commonest colour of all inputs takes its place if 0 is not in each."""
-    grids = [grid for grid, _ in puzzle.train] + list(puzzle.test_inputs)
-    if all((grid == 0).any() for grid in grids):
-        return Frame(symmetry)
-    shares = np.zeros(10)
-    for grid in grids:
-        counts = np.bincount(grid.ravel(), minlength=10)
-        shares += counts / grid.size
-        shares[counts == 0] -= 100
-    colour = int(shares.argmax())
-    if colour == 0 or shares[colour] < 0:
-        return Frame(symmetry)
-    mapping = list(COLOUR_NAMES)
-    mapping[0], mapping[colour] = colour, 0
-    return Frame(symmetry, tuple(mapping))
-
-
-def seen_puzzle(puzzle: Puzzle, frame: Frame) -> Puzzle:
-    """The puzzle as the frame shows it."""
-    return Puzzle(
-        puzzle.key,
-        tuple((frame.enter(a), frame.enter(b)) for a, b in puzzle.train),
-        tuple(frame.enter(a) for a in puzzle.test_inputs),
-    )
 
 
 def palette(puzzle: Puzzle) -> Palette:
@@ -106,24 +84,48 @@ class Search:
     def run(self) -> None:
         """All stages within the budget: rules, a shallow enumeration, and more only while the answer is in doubt."""
         self._deadline = time.monotonic() + self.hard_seconds
+        frame = background(self.puzzle)
         if self.config.rules:
-            self._rules(min(self.budget // 6, RULE_STEPS))
-        frame = background_frame(self.puzzle)
+            self._rules(PLAIN, min(self.budget // 6, RULE_STEPS))
         self._enumerate(frame, SHALLOW_COST, min(self._left() // 3, self.budget // 5))
-        if not self._settled(SHALLOW_COST):
-            self._enumerate(frame, self.config.max_cost, self._left())
+        if self._settled(SHALLOW_COST):
+            return
+        if self.config.augment:
+            for other in alternatives(self.puzzle, frame):
+                self._look_again(other, self.budget // 8)
+        self._enumerate(frame, self.config.max_cost, self._left())
+
+    def _look_again(self, frame: Frame, steps: int) -> None:
+        """Rules and a shallow enumeration in another frame."""
+        if self._left() <= 0:
+            return
+        if self.config.rules:
+            self._rules(frame, min(steps // 2, RULE_STEPS // 2))
+        self._enumerate(frame, SHALLOW_COST, steps // 2)
 
     def _settled(self, explored: int) -> bool:
         """Whether the best program found is so short that enumeration up to `explored` leaves little doubt."""
         best = min((c.cost for c in self.candidates), default=1 << 30)
         return best <= 10 * (explored - SETTLED_MARGIN)
 
-    def _rules(self, steps: int) -> None:
-        """Learned rules on the task as it is; the meter counts microseconds, converted to our steps."""
-        meter = steps // STEPS_PER_RULE_STEP
-        for found in propose_candidates(self.puzzle.train, self.puzzle.test_inputs, meter):
-            self.candidates.append(Candidate(found.program, found.outputs, found.program.cost, "rules"))
+    def _rules(self, frame: Frame, steps: int) -> None:
+        """Learned rules on the task as the frame shows it; their meter counts microseconds."""
+        puzzle = frame.see(self.puzzle)
+        for found in propose_candidates(puzzle.train, puzzle.test_inputs, steps // STEPS_PER_RULE_STEP):
+            program: Program = found.program
+            if not frame.plain:
+                program = ChainedProgram(AS_IT_IS, program, program.cost + 10 * frame.cost, frame)
+            self._add(program, frame, found.outputs, "rules" if frame.plain else "looked")
         self.steps += steps
+
+    def _add(self, program: Program, frame: Frame, outputs: Sequence[Grid | None], source: str) -> None:
+        """Keep a program with its outputs as the frame shows them."""
+        looks = [frame.look(grid) for grid in self.puzzle.test_inputs]
+        left = tuple(
+            look.leave(grid) if grid is not None and is_valid(grid) else None
+            for look, grid in zip(looks, outputs, strict=True)
+        )
+        self.candidates.append(Candidate(program, left, program.cost, source))
 
     def _left(self) -> int:
         if time.monotonic() > self._deadline:
@@ -134,7 +136,7 @@ class Search:
     def _enumerate(self, frame: Frame, max_cost: int, allowance: int) -> None:
         if allowance <= 0:
             return
-        puzzle = seen_puzzle(self.puzzle, frame)
+        puzzle = frame.see(self.puzzle)
         colours = palette(puzzle)
         rule = sizes.infer(puzzle)
         if rule.kind != "scale":
@@ -161,9 +163,8 @@ class Search:
             first = LayeredProgram((tuple(dag.path(state)),), rule, int(dag.cost[state]) * 10)
             pairs = list(zip(images[:demos], targets, strict=True))
             for found in propose_candidates(pairs, images[demos:], STATE_RULE_METER, ["cells"]):
-                program = ChainedProgram(first, found.program, first.cost + found.program.cost, frame)
-                outputs = tuple(frame.leave(grid) for grid in found.outputs)
-                self.candidates.append(Candidate(program, outputs, program.cost, "chain"))
+                program = ChainedProgram(first, found.program, first.cost + found.program.cost + 10 * frame.cost, frame)
+                self._add(program, frame, found.outputs, "chain")
             self.steps += STATE_RULE_METER * STEPS_PER_RULE_STEP
 
     def _explore(self, puzzle: Puzzle, colours: Palette, rule: SizeRule, max_cost: int, steps: int) -> Dag:
@@ -195,11 +196,7 @@ class Search:
         self.steps += used
         for composition in found:
             program = LayeredProgram(
-                tuple(tuple(dag.path(state)) for state in composition.states), rule, composition.cost * 10, frame,
+                tuple(tuple(dag.path(state)) for state in composition.states), rule, 10 * (composition.cost + frame.cost), frame,
                 composition.table,
             )  # fmt: skip
-            outputs = tuple(
-                frame.leave(grid) if grid is not None and is_valid(grid) else None for grid in composition.outputs
-            )
-            source = "table" if composition.table else "layers"
-            self.candidates.append(Candidate(program, outputs, program.cost, source))
+            self._add(program, frame, composition.outputs, "table" if composition.table else "layers")

@@ -18,7 +18,6 @@ from apps.tasks import queries, schemas, services
 from apps.tasks.downloads import arc_file
 from apps.tasks.engine.formats import TaskData
 from apps.tasks.engine.grids import InvalidGrid
-from apps.tasks.models import TaskSource
 from apps.tasks.thumbnails import thumbnails
 from apps.tasks.uploads import Reading, read_files, read_values
 
@@ -106,20 +105,17 @@ def import_tasks(request: HttpRequest, body: schemas.ImportIn) -> Any:
 
 
 @router.post("/import/files", response=schemas.ImportOut, summary="Import task files (curators)")
-def import_files(
-    request: HttpRequest,
-    files: File[list[UploadedFile]],
-    dataset: Form[schemas.Dataset] = "custom",
-    dataset_version: Form[schemas.DatasetVersion] = "",
-    task_source: Form[TaskSource] = TaskSource.TRAINING,
-    skip_invalid: Form[bool] = False,
-) -> Any:
+def import_files(request: HttpRequest, files: File[list[UploadedFile]], where: Form[schemas.ImportFilesIn]) -> Any:
     """Task files, zips of them, Kaggle's challenges and solutions; all or none unless `skip_invalid`."""
     by = require_role(request.user, Role.CURATOR)
     reading = read_files(_contents(files))
-    problems = _problems(reading, skip_invalid=skip_invalid)
+    problems = _problems(reading, skip_invalid=where.skip_invalid)
     report = services.tasks_import(
-        tasks=reading.tasks, dataset=dataset, source=task_source, dataset_version=dataset_version, by=by
+        tasks=reading.tasks,
+        dataset=where.dataset,
+        source=where.task_source,
+        dataset_version=where.dataset_version,
+        by=by,
     )
     return schemas.import_out(report, problems)
 
@@ -138,9 +134,9 @@ def _problems(reading: Reading, *, skip_invalid: bool) -> list[dict[str, str]]:
 
 
 @router.get("/families", response=Page[schemas.FamilyOut], summary="Task families")
-def list_families(request: HttpRequest, paging: Query[PageQuery], search: Query[schemas.Search] = "") -> Any:
+def list_families(request: HttpRequest, paging: Query[schemas.FamilyQuery]) -> Any:
     """By name."""
-    found = queries.families(search.replace("\x00", ""))
+    found = queries.families(paging.search.replace("\x00", ""))
     return paginate(found, page=paging.page, page_size=paging.page_size, serialize=schemas.family_out)
 
 
@@ -248,4 +244,7 @@ def _parsed(body: schemas.TaskContent, raw_id: str) -> TaskData:
     try:
         return body.data(raw_id)
     except InvalidGrid as error:
-        raise Invalid(str(error), field=str(error).split(":")[0]) from error
+        raise Invalid(
+            str(error).replace("train[", "train_examples[").replace("test[", "tests["),
+            field="train_examples" if str(error).startswith("train") else "tests",
+        ) from error

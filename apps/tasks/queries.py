@@ -228,7 +228,8 @@ def leak_report(*, training: str, evaluation: str) -> LeakReport:
     report = LeakReport(training, evaluation, len(learnt), len(judged))
     for task in judged:
         equal = sorted(by_content.get(task.content_hash, set()) - {task.task_id})
-        sharing = {other for pair in task.pairs for other in by_pair.get(pair, ())} - {*equal, task.task_id}
+        # Given away wholly, a task need not be said to be given away in part as well.
+        sharing = set() if equal else {other for pair in task.pairs for other in by_pair.get(pair, ())} - {task.task_id}
         named = by_raw_id.get(task.raw_id, set()) - {*equal, *sharing, task.task_id}
         report.same_puzzle.extend(Leak(other, task.task_id) for other in equal)
         report.shared_pairs.extend(Leak(other, task.task_id) for other in sorted(sharing))

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from ninja import Schema
 from pydantic import ConfigDict, Field, StrictInt
 
+from apps.core.pagination import PageQuery
 from apps.tasks.content import MAX_PAIRS
 from apps.tasks.criteria import MAX_LISTED, TaskCriteria, criteria_from
 from apps.tasks.engine.formats import TaskData, parse_task
@@ -20,9 +21,7 @@ Row = Annotated[list[Cell], Field(min_length=1, max_length=30)]
 Grid = Annotated[list[Row], Field(min_length=1, max_length=30)]
 RawId = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 Dataset = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
-DatasetVersion = Annotated[str, Field(max_length=64)]
 SplitName = Annotated[str, Field(max_length=60, description="<dataset>/<source>, or <dataset> for all of it.")]
-Search = Annotated[str, Field(max_length=100)]
 TaskIds = Annotated[list[str], Field(min_length=1, max_length=MAX_LISTED)]
 
 
@@ -234,6 +233,21 @@ class FamilyAssignIn(Strict):
 
     task_ids: TaskIds
     family_id: str | None = Field(None, max_length=40)
+
+
+class FamilyQuery(PageQuery):
+    """Which families."""
+
+    search: str = Field("", max_length=100, description="Part of a name.")
+
+
+class ImportFilesIn(Schema):
+    """Where uploaded tasks belong."""
+
+    dataset: Dataset = "custom"
+    dataset_version: str = Field("", max_length=64)
+    task_source: TaskSource = TaskSource.TRAINING
+    skip_invalid: bool = Field(False, description="Import the rest when some tasks have problems.")
 
 
 class ImportIn(Strict):

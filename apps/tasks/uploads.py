@@ -115,7 +115,7 @@ def read_values(tasks: dict[str, Any], solutions: dict[str, Any]) -> Reading:
 class _Budget:
     """What is left of the allowance for one upload."""
 
-    bytes_left: int = MAX_BYTES
+    bytes_left: int = field(default_factory=lambda: MAX_BYTES)
     files_left: int = MAX_FILES
 
     def spend(self, count: int) -> None:

@@ -48,6 +48,7 @@ def cost_alert_check(*, row: ResourceUsage) -> None:
         context={
             "task_id": row.task_id,
             "cost": row.estimated_cost,
+            "budget": settings.CONFIG.task_budget_dollars,
             "job_id": row.job_id,
             "strategy": row.strategy_type,
         },

@@ -77,6 +77,23 @@ class AppConfig(BaseModel):
             raise ValueError("use redis://host:6379/0")
         return value
 
+    @field_validator("public_url")
+    @classmethod
+    def _whole_address(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "")
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"}):
+            raise ValueError("use the address people open, without a path: https://lab.example.org")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _names_only(cls, value: str) -> str:
+        if any(mark in value for mark in ("/", "*", "://")):
+            raise ValueError(
+                "list host names parted by commas, without scheme, path or wildcard: lab.example.org, 10.0.0.5"
+            )
+        return value
+
     @model_validator(mode="after")
     def _single_user_only_on_loopback(self) -> AppConfig:
         if not self.enable_auth and not _is_loopback(self.api_host):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -13,28 +14,46 @@ from config.env import BASE_DIR, AppConfig, ConfigurationError, read_config
 CONFIG: AppConfig = read_config()
 VERSION = "0.1.0"
 VAR_DIR = CONFIG.storage_path
-VAR_DIR.mkdir(parents=True, exist_ok=True)
 LOGS_DIR = CONFIG.logs_path
 
 
-def _kept_secret(name: str) -> str:
-    """A secret made once and kept in the storage folder, readable by its owner only."""
-    path = VAR_DIR / name
+def _own_folder(path: Path, variable: str) -> None:
+    """Make a folder of ours, or say which variable to correct."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        value = path.read_text().strip()
-        if len(value) < 32:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{variable}: {path} cannot be made ({error.strerror}). Name a folder this user can write."
+        ) from None
+
+
+def _kept_secret(name: str) -> str:
+    """A secret made once and kept in the storage folder, readable by its owner only.
+
+    Linked into place when whole, so that of several processes starting at once all read the same.
+    """
+    path = VAR_DIR / name
+    if not path.exists():
+        draft = VAR_DIR / f".{name}.{os.getpid()}"
+        try:
+            draft.unlink(missing_ok=True)
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(48))
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)
+        except OSError as error:
             raise ConfigurationError(
-                f"{path} is damaged: delete it and start again (everybody is signed out)."
+                f"TERRARIUM_STORAGE_ROOT: {path} cannot be written ({error.strerror}). Name a folder this user can write."
             ) from None
-        return value
-    value = secrets.token_urlsafe(48)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(value)
+        finally:
+            draft.unlink(missing_ok=True)
+    value = path.read_text().strip()
+    if len(value) < 32:
+        raise ConfigurationError(f"{path} is damaged: delete it and start again (everybody is signed out).")
     return value
 
 
+_own_folder(VAR_DIR, "TERRARIUM_STORAGE_ROOT")
 IS_PRODUCTION = CONFIG.env == "production"
 if IS_PRODUCTION and not CONFIG.secret_key:
     raise ConfigurationError("TERRARIUM_SECRET_KEY: production needs one, at least 50 random characters.")

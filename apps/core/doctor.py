@@ -64,7 +64,9 @@ def examine() -> list[Finding]:
 
 def _python() -> Iterator[Finding]:
     yield Finding("python", OK, f"{platform.python_version()}, {sys.executable}")
-    wanted = [line.split("==") for line in (settings.BASE_DIR / "requirements.txt").read_text().splitlines() if "==" in line]
+    wanted = [
+        line.split("==") for line in (settings.BASE_DIR / "requirements.txt").read_text().splitlines() if "==" in line
+    ]
     other = [f"{name} {found}, not {pin}" for name, pin in wanted if (found := _installed(name)) != pin]
     if other:
         yield Finding("packages", WARN, "; ".join(other[:4]), "Run: make setup")

@@ -101,7 +101,8 @@ def describe(error: BaseException) -> TerrariumError | None:
     if isinstance(error, DjangoValidationError):
         return Invalid.of_fields(_model_problems(error))
     if isinstance(error, HttpError):  # what could not be parsed says why in its cause
-        return (error.__cause__ and describe(error.__cause__)) or of_status(error.status_code)
+        cause = describe(error.__cause__) if error.__cause__ is not None else None
+        return cause or of_status(error.status_code)
     if isinstance(error, Http404):
         return of_status(404)
     if isinstance(error, PermissionDenied):

@@ -9,10 +9,11 @@ from apps.carbon.attribution import Attribution
 from apps.core.jobs import kinds
 from apps.core.jobs.kinds import Kind
 from apps.core.models import Job
+from apps.experiments import live, task_tab
 from apps.experiments.models import TaskSubmission
 from apps.experiments.services.cells import on_finish, on_status
 from apps.experiments.services.runs import KIND, on_retry
-from apps.tasks.registry import solved_tasks_register
+from apps.tasks.registry import TaskTab, solved_tasks_register, task_tab_register
 
 
 def register() -> None:
@@ -22,6 +23,10 @@ def register() -> None:
     )
     attribution.register(KIND, _attribute)
     solved_tasks_register(_solved_tasks)
+    task_tab_register(
+        TaskTab(name="submissions", title="Submissions", order=10, render=task_tab.render, count=task_tab.count)
+    )
+    live.register()
 
 
 def _attribute(job: Job) -> Attribution:

@@ -1,6 +1,6 @@
 """Reads of the experiments app."""
 
-from apps.experiments.queries.cells import CellDetail, attempts_of, cell_detail, solve_get
+from apps.experiments.queries.cells import CellDetail, attempts_of, cell_detail, solve_get, tests_of
 from apps.experiments.queries.curves import Curve, curves
 from apps.experiments.queries.experiments import ExperimentRow, experiments_filtered, owners, rows_of, run_of
 from apps.experiments.queries.figures import Progress, progress_of, run_figures
@@ -11,7 +11,6 @@ from apps.experiments.queries.observatory import (
     recently_finished,
     running,
     score_vs_cost_points,
-    search,
 )
 from apps.experiments.queries.submissions import submission_get, submissions_filtered, submissions_of_task
 from apps.experiments.queries.truths import TaskContent, task_content
@@ -41,10 +40,10 @@ __all__ = [
     "run_of",
     "running",
     "score_vs_cost_points",
-    "search",
     "solve_get",
     "submission_get",
     "submissions_filtered",
     "submissions_of_task",
     "task_content",
+    "tests_of",
 ]

@@ -74,3 +74,25 @@ def cell_detail(*, run: ExperimentRun, position: int) -> CellDetail:
     return CellDetail(
         solve=solve, submission=submission, content=task_content(task_id=solve.task_id, version=solve.task_version)
     )
+
+
+@dataclass(frozen=True)
+class AnswerView:
+    """One test of a submission, with its truth where that was asked for."""
+
+    number: int
+    attempts: Sequence[Attempt]
+    truth: list[list[int]] | None
+
+
+def tests_of(submission: TaskSubmission, tests: Sequence[dict[str, Any]], *, with_truth: bool) -> list[AnswerView]:
+    """A submission's attempts, test by test."""
+    answers = attempts_of(submission)
+    return [
+        AnswerView(
+            number=number,
+            attempts=answers[number - 1] if number <= len(answers) else [],
+            truth=test.get("output") if with_truth else None,
+        )
+        for number, test in enumerate(tests, start=1)
+    ]

@@ -18,19 +18,20 @@ MAX_LINES = 500
 class LogLine:
     """One line of a log viewer."""
 
+    key: str
     at: datetime
     level: str
     text: str
 
 
-def line_of(*, type: str, payload: Mapping[str, Any], at: datetime, job_id: str | None) -> LogLine | None:
-    """An event as a line; null for those that are no news to a person (a job's ordinary steps)."""
+def line_of(*, key: str, type: str, payload: Mapping[str, Any], at: datetime, job_id: str | None) -> LogLine | None:
+    """An event as a line under the key of its position; null for those that are no news to a person (a job's ordinary steps)."""
     if type == "log":
-        return LogLine(at, str(payload.get("level", "INFO")).lower(), str(payload.get("message", "")))
+        return LogLine(key, at, str(payload.get("level", "INFO")).lower(), str(payload.get("message", "")))
     if type == "result":
-        return LogLine(at, _result_level(payload), _result_text(payload))
+        return LogLine(key, at, _result_level(payload), _result_text(payload))
     if type == "status_change" and job_id is None:
-        return LogLine(at, "info", f"The run is {str(payload.get('new_status', '')).replace('_', ' ')}.")
+        return LogLine(key, at, "info", f"The run is {str(payload.get('new_status', '')).replace('_', ' ')}.")
     return None
 
 
@@ -54,6 +55,6 @@ def log_lines(*, run_id: str, limit: int = MAX_LINES) -> list[LogLine]:
     """The latest lines of a run, oldest first; one statement."""
     rows = JobEvent.objects.filter(topic=run_id, type__in=LOG_TYPES).order_by("-xid", "-id")
     rows = rows.exclude(type="status_change", job__isnull=False)
-    found = rows.values_list("type", "payload", "at", "job_id")[:limit]
-    lines = [line_of(type=t, payload=p, at=at, job_id=job) for t, p, at, job in found]
+    found = rows.values_list("xid", "id", "type", "payload", "at", "job_id")[:limit]
+    lines = [line_of(key=f"{x}-{i}", type=t, payload=p, at=at, job_id=job) for x, i, t, p, at, job in found]
     return [line for line in reversed(lines) if line is not None]

@@ -5,10 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
-
-from apps.core.models import User
-from apps.core.search import Hit
 from apps.experiments.models import Experiment, ExperimentStatus
 from apps.experiments.queries.experiments import ACTIVE, ExperimentRow, experiments_filtered, rows_of
 
@@ -72,19 +68,3 @@ def score_vs_cost_points(*, limit: int = 100) -> list[ScoreCostPoint]:
                 )
             )
     return points
-
-
-def search(user: User, text: str, limit: int) -> list[Hit]:
-    """Experiments for the palette: by name or the beginning of an id; without a text, one's own latest."""
-    found = Experiment.objects.order_by("-created_at", "-pk")
-    if text:
-        found = found.filter(Q(name__icontains=text) | Q(experiment_id__startswith=text.lower()))
-    else:
-        found = found.filter(created_by=user)
-    return [
-        Hit(title=name, url=f"/experiments/{experiment_id}/", note=strategies, status=status)
-        for experiment_id, name, status, strategies in (
-            (e.pk, e.name, e.status, ", ".join(sorted(e.strategy_configs)))
-            for e in found.only("experiment_id", "name", "status", "strategy_configs")[:limit]
-        )
-    ]

@@ -1,0 +1,101 @@
+"""What moves on the pages of an experiment while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.template.loader import render_to_string
+
+from apps.core import live
+from apps.core.errors import NotFound
+from apps.core.live import Event, LivePage
+from apps.core.models import User
+from apps.experiments import charts, queries
+from apps.experiments.models import ExperimentRun
+from apps.experiments.page import TABS, RunPage, results_of
+from apps.experiments.queries.log import line_of
+from apps.experiments.templatetags.experiments import cells_html
+
+MAX_LISTED_RUNS = 100
+_TAB_NAMES = {key for key, _ in TABS}
+
+
+def register() -> None:
+    """Make the live pages known."""
+    live.register(LivePage(name="experiment", topics=_topics, render=_render))
+    live.register(LivePage(name="experiments", topics=_list_topics, render=_list_render, shared=True))
+
+
+def _split(key: str) -> tuple[str, str]:
+    run_id, _, tab = key.partition(":")
+    if tab not in _TAB_NAMES:
+        raise NotFound(f"There is no such page: {key[:80]!r}.")
+    return run_id, tab
+
+
+def _topics(_user: User, key: str) -> list[str]:
+    run_id, _ = _split(key)
+    if not ExperimentRun.objects.filter(run_id=run_id).exists():
+        raise NotFound(f"There is no run {run_id[:60]!r}.")
+    return [run_id]
+
+
+def _render(user: User, key: str, events: Sequence[Event]) -> str:
+    """The head of the page always; of the tab only what changed. A fixed number of statements, whatever the run's size."""
+    run_id, tab = _split(key)
+    run = (
+        ExperimentRun.objects.select_related("experiment__created_by")
+        .defer("task_ids", "strategy_config", "experiment__task_selection")
+        .get(run_id=run_id)
+    )
+    progress = queries.progress_of([run])[run_id]
+    page = RunPage(run.experiment, run, [run.number], progress, results_of(run, progress), user)
+    context = {"page": page, "experiment": run.experiment, "run": run, "tab": tab, "oob": True}
+    parts: list[str] = [render_to_string(f"experiments/{name}.html", context) for name in ("_state", "_actions", "_figures")]
+    if tab == "detail":
+        parts.append(render_to_string("experiments/_rows.html", context))
+        parts.append(_cells(run, events))
+    elif tab == "curves":
+        parts.append(_curves(run_id))
+    elif tab == "log":
+        parts.append(_lines(events))
+    return "".join(parts)
+
+
+def _cells(run: ExperimentRun, events: Sequence[Event]) -> str:
+    jobs = list(dict.fromkeys(event.job_id for event in events if event.job_id))
+    changed = queries.cells_of_jobs(run_id=run.run_id, job_ids=jobs) if jobs else []
+    return cells_html(changed, f"/experiments/{run.experiment_id}/")
+
+
+def _curves(run_id: str) -> str:
+    found = queries.curves(run_id=run_id)
+    context = {
+        "chart_id": charts.CURVE_ID,
+        "data": charts.solve_curve_data(found),
+        "head": charts.HEAD,
+        "rows": charts.curve_rows(found),
+        "oob": True,
+    }
+    return render_to_string("experiments/_curve_live.html", context)
+
+
+def _lines(events: Sequence[Event]) -> str:
+    lines = [
+        line_of(key=event.position.cursor, type=event.type, payload=event.payload, at=event.at, job_id=event.job_id)
+        for event in events
+    ]
+    return render_to_string("experiments/_log_live.html", {"lines": [line for line in lines if line is not None]})
+
+
+def _list_topics(_user: User, key: str) -> list[str]:
+    names = [name for name in key.split(",") if name][:MAX_LISTED_RUNS]
+    return list(ExperimentRun.objects.filter(run_id__in=names).values_list("run_id", flat=True)) or ["-"]
+
+
+def _list_render(_user: User, key: str, events: Sequence[Event]) -> str:
+    """The rows whose runs moved."""
+    names = {event.topic for event in events} & set(key.split(","))
+    found = queries.experiments_filtered().filter(runs__run_id__in=names).distinct()
+    rows = queries.rows_of(list(found[:MAX_LISTED_RUNS]))
+    return "".join(render_to_string("experiments/_row_live.html", {"row": row, "oob": True}) for row in rows)

@@ -1,0 +1,56 @@
+"""The submissions of a task, on the task's own page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+
+from apps.experiments import queries
+from apps.experiments.models import TaskSubmission
+from apps.experiments.queries.figures import NOTHING_FOUND
+from apps.tasks.models import ArcTask
+
+PAGE_SIZE = 12
+
+
+def count(task: ArcTask) -> int:
+    """How many answers there are."""
+    return TaskSubmission.objects.filter(task=task).count()
+
+
+def render(request: HttpRequest, task: ArcTask) -> str:
+    """Answers, best first; the difference from the truth only when asked for."""
+    page = Paginator(queries.submissions_of_task(task_id=task.pk), PAGE_SIZE).get_page(request.GET.get("page"))
+    shown = request.GET.get("truth") == "1"
+    answers = [_answer(row, task, shown) for row in page]
+    context = {"task": task, "answers": answers, "page_obj": page, "shown": shown}
+    return render_to_string("experiments/_task_tab.html", context, request=request)
+
+
+def _answer(row: TaskSubmission, task: ArcTask, shown: bool) -> dict[str, Any]:
+    same_version = row.task_version == task.version
+    status, said = _ended(row)
+    return {
+        "row": row,
+        "status": status,
+        "said": said,
+        "tests": queries.tests_of(row, task.tests, with_truth=shown and same_version),
+    }
+
+
+def _ended(row: TaskSubmission) -> tuple[str, str]:
+    """The badge of an answer: its state and what it says."""
+    if row.error_type and row.error_type != NOTHING_FOUND:
+        return row.error_type if row.error_type in ("timeout", "cancelled") else "failed", row.error_type.replace(
+            "_", " "
+        )
+    if row.score is None:
+        return "queued", "not scored"
+    if row.is_correct:
+        return "solved", "solved"
+    if row.score:
+        return "partial", f"{100 * row.score:.0f} % solved"
+    return "cancelled", "found nothing" if row.error_type else "not solved"

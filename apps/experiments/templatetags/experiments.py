@@ -1,0 +1,90 @@
+"""`{% load experiments %}`: the cells of the matrix, drawn without a template each: there may be thousands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django import template
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from apps.experiments.models import Solve
+from apps.experiments.queries.matrix import Cell, Matrix, MatrixRow, raw_id, symbol_of, words_of
+from apps.experiments.strategies import title_of
+
+register = template.Library()
+
+BLOCK = 40
+"""Columns of one block of the matrix: what a wide screen holds. Longer runs wrap into further blocks."""
+
+
+def cell_html(cell: Cell, base: str, query: str = "", *, oob: bool = False, current: bool = False) -> str:
+    """One cell: a link to its panel, with its shape, its colour and its words."""
+    marks = ' hx-swap-oob="true"' if oob else ""
+    marks += ' aria-current="true"' if current else ""
+    flash = " flash" if oob else ""
+    symbol = cell.symbol
+    return (
+        f'<a class="cell cell-{symbol}{flash}" id="c{cell.position}" href="{base}cells/{cell.position}/{query}" '
+        f'title="{escape(cell.title)}"{marks} tabindex="-1"><svg viewBox="0 0 16 16" aria-hidden="true">'
+        f'<use href="#m-{symbol}"/></svg></a>'
+    )
+
+
+def cells_html(cells: Iterable[Cell], base: str) -> str:
+    """Cells for a live page."""
+    return "".join(cell_html(cell, base, oob=True) for cell in cells)
+
+
+@register.simple_tag
+def matrix_blocks(matrix: Matrix, experiment_id: str, query: str = "", current: Any = None) -> SafeString:
+    """The matrix as tables of at most `BLOCK` columns."""
+    base = f"/experiments/{experiment_id}/"
+    seeds = len({row.seed for row in matrix.rows}) > 1
+    names = [_row_name(row, seeds) for row in matrix.rows]
+    blocks = range(0, len(matrix.task_ids), BLOCK)
+    chosen = current if isinstance(current, int) else None
+    return mark_safe("".join(_block(matrix, names, start, base, query, chosen) for start in blocks))  # noqa: S308 - escaped in the parts
+
+
+def _row_name(row: MatrixRow, seeds: bool) -> str:
+    seed = f'<span class="muted small"> seed {row.seed}</span>' if seeds else ""
+    return f'<th scope="row"><span class="matrix-name">{escape(title_of(row.strategy))}</span>{seed}</th>'
+
+
+def _block(matrix: Matrix, names: Sequence[str], start: int, base: str, query: str, current: int | None) -> str:
+    ids = matrix.task_ids[start : start + BLOCK]
+    heads = "".join(
+        f'<th scope="col"><a href="/tasks/{escape(task_id)}/" title="{escape(task_id)}" tabindex="-1">'
+        f"{escape(raw_id(task_id)[:4])}</a></th>"
+        for task_id in ids
+    )
+    body = "".join(
+        f"<tr>{name}"
+        + "".join(
+            f"<td>{cell_html(cell, base, query, current=cell.position == current)}</td>"
+            for cell in row.cells[start : start + BLOCK]
+        )
+        + "</tr>"
+        for name, row in zip(names, matrix.rows, strict=True)
+    )
+    return f'<table class="matrix"><thead><tr><th><span class="sr-only">Strategy</span></th>{heads}</tr></thead><tbody>{body}</tbody></table>'
+
+
+@register.simple_tag
+def cell_view(solve: Solve) -> dict[str, str]:
+    """The symbol and the words of a cell in a table."""
+    return {"symbol": symbol_of(solve.status, solve.score), "words": words_of(solve)}
+
+
+@register.filter
+def milliseconds(value: int) -> float:
+    """Milliseconds as seconds."""
+    return value / 1000
+
+
+@register.filter
+def strategy_title(name: str) -> str:
+    """A strategy's title by its name."""
+    return title_of(name)

@@ -1,0 +1,155 @@
+"""Putting an experiment together, with a live count of what it would be; editing and copying."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.contrib import messages
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from apps.core.access import member, page_role, require_owner
+from apps.core.errors import Conflict
+from apps.core.models import Worker
+from apps.experiments import services
+from apps.experiments.forms import Draft
+from apps.experiments.models import Experiment, ExperimentStatus
+from apps.experiments.schemas import ExperimentSpec
+from apps.tasks.queries import splits
+
+WORKER_SEEN = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an experiment would come to. Times are upper bounds: easy tasks take less than their budget."""
+
+    tasks: int
+    cells: int
+    core_seconds: float
+    slots: int
+
+    @property
+    def wall_seconds(self) -> float | None:
+        """The longest it could take on the workers there are; null without any."""
+        return self.core_seconds / self.slots if self.slots else None
+
+
+def _datasets() -> list[str]:
+    return sorted({split.dataset for split in splits()})
+
+
+def _slots() -> int:
+    alive = Worker.objects.filter(last_seen_at__gte=timezone.now() - WORKER_SEEN)
+    total: int = alive.aggregate(slots=Sum("concurrency", default=0))["slots"]
+    return total
+
+
+def _estimate(draft: Draft) -> Estimate | None:
+    checked, spec = draft.checked, draft.spec
+    if checked is None or spec is None:
+        return None
+    return Estimate(checked.tasks, checked.cells, checked.cells * spec.seconds_per_task, _slots())
+
+
+@page_role("researcher")
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """A new experiment, empty or copied from `?copy=`."""
+    if request.method == "POST":
+        return _made(request)
+    source = request.GET.get("copy")
+    spec = None
+    if source:
+        spec = services.spec_of(services.experiment_get(experiment_id=source))
+        spec = spec.model_copy(update={"name": f"{spec.name[:190]} (copy)"})
+    return _form(request, Draft(datasets=_datasets(), spec=spec))
+
+
+def _made(request: HttpRequest) -> HttpResponse:
+    draft = Draft(datasets=_datasets(), data=request.POST)
+    if not draft.check() or draft.spec is None:
+        return _form(request, draft, status=422)
+    by = member(request)
+    made = services.experiment_create(spec=draft.spec, by=by)
+    if request.POST.get("then") == "start":
+        services.experiment_start(experiment=made, by=by)
+    return HttpResponseRedirect(reverse("experiments:detail", args=[made.pk]))
+
+
+@page_role("researcher")
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest, experiment_id: str) -> HttpResponse:
+    """Change an experiment: everything before it starts, the words after."""
+    experiment = services.experiment_get(experiment_id=experiment_id)
+    require_owner(request.user, experiment.created_by_id)
+    spec = services.spec_of(experiment)
+    if request.method != "POST":
+        return _form(request, Draft(datasets=_datasets(), spec=spec), experiment)
+    data = request.POST
+    if experiment.status != ExperimentStatus.CREATED:
+        return _reworded(request, experiment, spec)
+    draft = Draft(datasets=_datasets(), data=data)
+    if not draft.check() or draft.spec is None:
+        return _form(request, draft, experiment, status=422)
+    changes = services.ExperimentChanges(spec=draft.spec.model_copy(update={"insights": spec.insights}))
+    return _changed(request, experiment, changes)
+
+
+def _reworded(request: HttpRequest, experiment: Experiment, spec: ExperimentSpec) -> HttpResponse:
+    typed = {name: request.POST.get(name, "") for name in ("name", "hypothesis", "description")}
+    insights = [line.strip() for line in request.POST.get("insights", "").splitlines() if line.strip()]
+    if not typed["name"].strip() or len(typed["name"]) > 200 or len(insights) > 100:
+        draft = Draft(datasets=_datasets(), spec=spec.model_copy(update=typed))
+        problem = "Give it a name of 1 to 200 characters." if len(insights) <= 100 else "Keep to 100 insights."
+        return _form(request, draft, experiment, status=422, problem=problem)
+    return _changed(request, experiment, services.ExperimentChanges(**typed, insights=insights))
+
+
+def _changed(request: HttpRequest, experiment: Experiment, changes: services.ExperimentChanges) -> HttpResponse:
+    try:
+        services.experiment_update(experiment=experiment, changes=changes, by=member(request))
+    except Conflict as conflict:
+        messages.error(request, conflict.message)
+    else:
+        messages.success(request, "Saved.")
+    return HttpResponseRedirect(reverse("experiments:detail", args=[experiment.pk]))
+
+
+def _form(
+    request: HttpRequest,
+    draft: Draft,
+    experiment: Experiment | None = None,
+    *,
+    status: int = 200,
+    problem: str = "",
+) -> HttpResponse:
+    context = {
+        "draft": draft,
+        "form": draft.form,
+        "experiment": experiment,
+        "words_only": experiment is not None and experiment.status != ExperimentStatus.CREATED,
+        "problem": problem,
+        "estimate": _estimate(draft),
+    }
+    return render(request, "experiments/form.html", context, status=status)
+
+
+@page_role("researcher")
+@require_POST
+def estimate(request: HttpRequest) -> HttpResponse:
+    """The count for what is typed now, before it has a name: a fragment."""
+    data = request.POST.copy()
+    if not data.get("name", "").strip():
+        data["name"] = "unnamed"
+    draft = Draft(datasets=_datasets(), data=data)
+    draft.check()
+    problems = [message for errors in draft.form.errors.values() for message in errors]
+    for form in draft.configs.values():
+        problems += [message for errors in form.errors.values() for message in errors] if form.is_bound else []
+    return render(request, "experiments/_estimate.html", {"estimate": _estimate(draft), "problems": problems[:3]})

@@ -1,0 +1,156 @@
+"""One experiment: the matrix, the curves, the table of tasks, the configuration, the log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from apps.core.access import member, page_role
+from apps.core.security import allow_inline_styles
+from apps.experiments import charts, queries, services
+from apps.experiments.models import ExperimentRun, Solve, SolveStatus
+from apps.experiments.page import RunPage, run_page, tabs
+from apps.experiments.strategies import title_of
+
+CELL_SORTS = {
+    "task": ("position",),
+    "-task": ("-position",),
+    "score": ("score", "position"),
+    "-score": ("-score", "position"),
+    "effort": ("core_seconds", "position"),
+    "-effort": ("-core_seconds", "position"),
+    "cost": ("dollars", "position"),
+    "-cost": ("-dollars", "position"),
+    "finished": ("finished_at", "position"),
+    "-finished": ("-finished_at", "position"),
+}
+RESULTS: dict[str, tuple[str, Q]] = {
+    "exact": ("Solved", Q(score=1.0)),
+    "partial": ("Partly solved", Q(score__gt=0, score__lt=1)),
+    "wrong": ("Not solved", Q(status=SolveStatus.COMPLETED, score=0)),
+    "error": ("Failed", Q(status__in=[SolveStatus.FAILED, SolveStatus.TIMEOUT])),
+    "waiting": ("Waiting or running", Q(status__in=[SolveStatus.PENDING, SolveStatus.RUNNING])),
+    "cancelled": ("Cancelled", Q(status=SolveStatus.CANCELLED)),
+}
+PAGE_SIZE = 50
+
+
+def read_page(request: HttpRequest, experiment_id: str) -> RunPage:
+    """The experiment at this address, in the run chosen by `?run=`."""
+    experiment = services.experiment_get(experiment_id=experiment_id)
+    text = request.GET.get("run", "")
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
+    return run_page(experiment=experiment, number=number, user=member(request))
+
+
+def show(request: HttpRequest, page: RunPage, tab: str, more: dict[str, Any]) -> HttpResponse:
+    """The page around one tab."""
+    context = {
+        "page": page,
+        "experiment": page.experiment,
+        "run": page.run,
+        "tab": tab,
+        "tabs": tabs(page),
+        "live_key": f"{page.key}:{tab}",
+        **more,
+    }
+    return render(request, f"experiments/{tab}.html", context)
+
+
+def matrix_context(run: ExperimentRun | None) -> dict[str, Any]:
+    """The matrix of a run, for the page and for the page with a cell open."""
+    return {"matrix": queries.matrix(run_id=run.run_id) if run else None, "symbols": queries.SYMBOLS}
+
+
+@page_role("viewer")
+@require_GET
+def matrix(request: HttpRequest, experiment_id: str) -> HttpResponse:
+    """A row a strategy and seed, a column a task."""
+    page = read_page(request, experiment_id)
+    return show(request, page, "detail", matrix_context(page.run))
+
+
+@page_role("viewer")
+@require_GET
+@allow_inline_styles
+def curves(request: HttpRequest, experiment_id: str) -> HttpResponse:
+    """Score against effort."""
+    page = read_page(request, experiment_id)
+    found = queries.curves(run_id=page.run.run_id) if page.run else []
+    return show(request, page, "curves", {"chart": charts.solve_curve_chart(found) if found else None})
+
+
+@page_role("viewer")
+@require_GET
+def tasks(request: HttpRequest, experiment_id: str) -> HttpResponse:
+    """Every cell as a line of a table."""
+    page = read_page(request, experiment_id)
+    chosen = {name: request.GET.get(name, "")[:100] for name in ("q", "result", "strategy", "sort")}
+    sort = chosen["sort"] if chosen["sort"] in CELL_SORTS else "task"
+    strategies = sorted(page.run.strategy_config) if page.run else []
+    more = {
+        "chosen": chosen,
+        "sort": sort,
+        "page_obj": Paginator(_cells(page.run, chosen, sort), PAGE_SIZE).get_page(request.GET.get("page")),
+        "filters": [
+            {
+                "name": "result",
+                "label": "Result",
+                "value": chosen["result"],
+                "options": [(key, label) for key, (label, _) in RESULTS.items()],
+            },
+            {
+                "name": "strategy",
+                "label": "Strategy",
+                "value": chosen["strategy"],
+                "options": [(name, title_of(name)) for name in strategies],
+            },
+        ],
+        "keep": [("run", page.run.number)] if page.run and not page.is_latest else [],
+    }
+    return show(request, page, "tasks", more)
+
+
+def _cells(run: ExperimentRun | None, chosen: dict[str, str], sort: str) -> QuerySet[Solve]:
+    found = Solve.objects.filter(run=run) if run else Solve.objects.none()
+    if chosen["q"].strip():
+        found = found.filter(task_id__icontains=chosen["q"].strip())
+    if chosen["result"] in RESULTS:
+        found = found.filter(RESULTS[chosen["result"]][1])
+    if chosen["strategy"]:
+        found = found.filter(strategy=chosen["strategy"])
+    return found.order_by(*CELL_SORTS[sort])
+
+
+@page_role("viewer")
+@require_GET
+def config(request: HttpRequest, experiment_id: str) -> HttpResponse:
+    """What was asked: strategies in their versions, options, tasks, seeds."""
+    page = read_page(request, experiment_id)
+    chosen = page.run.strategy_config if page.run else None
+    stored = chosen or {name: {"config": config} for name, config in page.experiment.strategy_configs.items()}
+    selection = services.selection_of(page.experiment)
+    more = {
+        "strategies": [
+            {"name": name, "title": title_of(name), "version": part.get("version", ""), "config": part["config"]}
+            for name, part in sorted(stored.items())
+        ],
+        "criteria": selection.criteria.model_dump(mode="json", exclude_defaults=True, exclude={"task_ids"}),
+        "listed": selection.criteria.task_ids is not None,
+        "task_ids": selection.task_ids or selection.criteria.task_ids or [],
+    }
+    return show(request, page, "config", more)
+
+
+@page_role("viewer")
+@require_GET
+def log(request: HttpRequest, experiment_id: str) -> HttpResponse:
+    """What happened, line by line."""
+    page = read_page(request, experiment_id)
+    lines = queries.log_lines(run_id=page.run.run_id) if page.run else []
+    return show(request, page, "log", {"lines": lines})

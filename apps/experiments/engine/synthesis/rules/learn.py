@@ -62,6 +62,7 @@ class Problem:
         test: NDArray[np.int8],
         target: NDArray[np.int8],
         own: int = 0,
+        actions: Sequence[tuple[int, Action, NDArray[np.bool_]]] = (),
     ) -> None:
         self.features = features
         self.train = train
@@ -71,7 +72,11 @@ class Problem:
         self.rows = train.shape[1]
         self.kinds = np.array([feature.kind for feature in features], np.int8)
         self.costs = np.array([feature.cost for feature in features], np.int32)
-        self._actions()
+        self.hits: NDArray[np.bool_] | None = None
+        if actions:
+            self._given(actions)
+        else:
+            self._actions()
         self._literals: tuple[NDArray[Any], ...] | None = None
 
     def _actions(self) -> None:
@@ -102,10 +107,27 @@ class Problem:
         self.values = np.array([entry[4] for entry in unique], np.int8)
         self.full = pack(np.ones((1, self.rows), np.bool_))[0]
 
+    def _given(self, actions: Sequence[tuple[int, Action, NDArray[np.bool_]]]) -> None:
+        """Actions told from outside: each a constant code, right on the rows it marks."""
+        self.actions = [action for _cost, action, _hit in actions]
+        self.action_costs = [cost for cost, _action, _hit in actions]
+        self.hits = np.array([hit for _cost, _action, hit in actions])
+        self.right = pack(self.hits)
+        codes = np.array([action[1] for action in self.actions], np.int8)
+        self.values = np.repeat(codes[:, None], self.test.shape[1], axis=1)
+        self.full = pack(np.ones((1, self.rows), np.bool_))[0]
+
+    def accepts(self, answer: NDArray[np.int8]) -> bool:
+        """Whether an answer for the training rows is right on each."""
+        if self.hits is None:
+            return bool((answer == self.target).all())
+        at = {int(action[1]): k for k, action in enumerate(self.actions)}
+        return all(int(code) in at and bool(self.hits[at[int(code)], row]) for row, code in enumerate(answer.tolist()))
+
     def literals(self) -> tuple[NDArray[Any], ...]:
         """(meta, train words, test words, costs), cheapest first, without duplicates; built on first use."""
         if self._literals is None:
-            compare = (self.kinds == COLOUR) & (np.arange(len(self.kinds)) != self.own)
+            compare = (self.kinds == COLOUR) & (np.arange(len(self.kinds)) != self.own) & (self.hits is None)
             meta, train, test = bits.literals(
                 self.train, self.test, self.kinds, self.costs, compare, self.own, VALUE_COST
             )
@@ -141,7 +163,7 @@ class Learner:
 
     def add(self, cost: int, rules: Rules, test: NDArray[np.int8]) -> None:
         """Keep a hypothesis if it answers every test row."""
-        if _usable(test):
+        if _usable(test) if self.problem.hits is None else bool((test >= 0).all()):
             self.found.append(Hypothesis(cost, rules, test.astype(np.int8)))
 
     def run(self) -> list[Hypothesis]:
@@ -306,7 +328,7 @@ class Learner:
         problem = self.problem
         index = {feature.name: k for k, feature in enumerate(problem.features)}
         answer = apply_rules(rules, problem.train, index, problem.own)
-        return bool((answer == problem.target).all())
+        return problem.accepts(answer)
 
     def _cover(self, must: NDArray[Any], never: NDArray[Any]) -> list[tuple[int, list[NDArray[Any]]]]:
         """Disjunctions that cover `must` and avoid `never`: (price, terms), cheapest first."""

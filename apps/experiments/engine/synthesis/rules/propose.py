@@ -10,6 +10,7 @@ from apps.experiments.engine.synthesis.rules.cellwise import cellwise
 from apps.experiments.engine.synthesis.rules.completion import completions
 from apps.experiments.engine.synthesis.rules.frames import frames_for
 from apps.experiments.engine.synthesis.rules import layout  # noqa: F401  (registers its frames)
+from apps.experiments.engine.synthesis.rules.objects import objectwise
 from apps.experiments.engine.synthesis.rules.scan import scans
 from apps.experiments.engine.synthesis.rules.select import select
 from apps.experiments.engine.synthesis.rules.wrap import wrapped
@@ -20,7 +21,7 @@ Family = Callable[[Pairs, Sequence[Grid], Meter], list[Candidate]]
 KEEP = 8
 """Distinct answers returned for a puzzle."""
 
-ENOUGH = {"cells": 700, "scan": 2500, "wrapped": 2500}
+ENOUGH = {"cells": 700, "scan": 2500, "objects": 2500, "wrapped": 2500}
 """Families left out once an answer this cheap is known, in hundredths of bits."""
 
 
@@ -49,7 +50,7 @@ def _inner(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]
 
 FAMILIES: dict[str, Family] = {
     "select": select, "completion": completions, "cells": _cells, "frames": _frames, "scan": scans,
-    "wrapped": _wrapped,
+    "objects": objectwise, "wrapped": _wrapped,
 }  # fmt: skip
 """Every family by name: `family(pairs, tests, meter)` gives candidates that reproduce every pair."""
 

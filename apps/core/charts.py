@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bokeh.embed import json_item
-from bokeh.models import ColumnDataSource, HoverTool, Range1d
+from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter, Range1d
 from bokeh.plotting import figure
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#7a7f7c")
@@ -49,11 +49,7 @@ class Chart:
     head: Sequence[str]
     rows: Sequence[Sequence[Any]]
     series: Sequence[str] = field(default_factory=tuple)
-
-    @property
-    def item_json(self) -> str:
-        """The figure for the browser."""
-        return json.dumps(self.item)
+    lines: bool = False
 
     @property
     def legend(self) -> list[tuple[int, str]]:
@@ -84,6 +80,10 @@ def new_figure(
         output_backend="canvas",
         min_border_right=16,
     )
+    if x_log:
+        plot.xaxis.formatter = NumeralTickFormatter(format="0,0.[00000000]")
+    if y_log:
+        plot.yaxis.formatter = NumeralTickFormatter(format="0,0.[00000000]")
     if y_range is not None:
         plot.y_range = Range1d(*y_range)
     if tooltips:
@@ -157,14 +157,21 @@ def make_chart(
     head: Sequence[str],
     rows: Sequence[Sequence[Any]],
     series: Sequence[str] = (),
+    lines: bool = False,
 ) -> Chart:
-    """The finished chart. `reading` says in one line what a person should see; `head` and `rows` are its data."""
-    return Chart(id=id, title=title, reading=reading, item=json_item(plot, id), head=head, rows=rows, series=series)
+    """The finished chart. `reading` says in one line what a person should see; `head` and `rows` are its data.
+
+    With more than one of the `series` there is a legend, of dashes where they are `lines`.
+    """
+    return Chart(
+        id=id, title=title, reading=reading, item=json_item(plot, id), head=head, rows=rows, series=series, lines=lines
+    )
 
 
 def series_data(series: Sequence[Series]) -> str:
     """New data for a chart on a page: JSON for `components/chart_data.html`, swapped in out of band."""
-    return json.dumps({f"series-{index}": one.data() for index, one in enumerate(series)})
+    text = json.dumps({f"series-{index}": one.data() for index, one in enumerate(series)})
+    return text.replace("<", "\\u003C")  # nothing in it may end the element it stands in
 
 
 def _source(index: int, series: Series) -> ColumnDataSource:

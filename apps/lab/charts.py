@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bokeh.models import NumeralTickFormatter
+
 from apps.core.charts import Chart, Series, add_points, make_chart, new_figure
 from apps.experiments.queries.observatory import ScoreCostPoint
 
@@ -15,7 +17,7 @@ def score_against_cost(points: Sequence[ScoreCostPoint]) -> Chart | None:
     if not points:
         return None
     plot = new_figure(
-        x_label="dollars a task (log)",
+        x_label="dollars a task, log scale",
         y_label="solved, %",
         x_log=True,
         y_range=(0, max(10.0, min(100.0, 1.15 * max(100 * point.macro_high for point in points)))),
@@ -25,6 +27,7 @@ def score_against_cost(points: Sequence[ScoreCostPoint]) -> Chart | None:
             ("a task", "$@x{0.000000}, @core_seconds{0.0} core-s"),
         ],
     )
+    plot.xaxis.formatter = NumeralTickFormatter(format="$0.[00000000]")
     series = score_series(points)
     for index, one in enumerate(series):
         add_points(plot, index, one)
@@ -82,6 +85,6 @@ def _reading(points: Sequence[ScoreCostPoint]) -> str:
         return f"{words}."
     cheapest = min(rivals, key=lambda p: p.dollars_per_task)
     return (
-        f"{words}; {cheapest.strategy} is within its interval at "
-        f"{best.dollars_per_task / cheapest.dollars_per_task:.2g} times less."
+        f"{words}; {cheapest.strategy} ({100 * cheapest.macro:.1f} %) lies within its interval for "
+        f"{best.dollars_per_task / cheapest.dollars_per_task:.2g} times less money."
     )

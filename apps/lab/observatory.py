@@ -15,14 +15,18 @@ def moving_parts(user: User, since: datetime | None) -> dict[str, Any]:
     hosts = system.hosts()
     queues = system.queues(hosts)
     running = queries.running()
+    finished = queries.finished(since)
+    needs = queries.needs(user, queues, hosts)
     return {
         "hosts": hosts,
         "queues": queues,
         "running": running,
-        "finished": queries.finished(since),
+        "finished": finished,
+        "earlier": [] if finished or since is None else queries.earlier(),
         "since": since,
         "today": queries.today(),
-        "needs": queries.needs(user, queues, hosts),
+        "needs": needs,
+        "needs_words": queries.needs_in_words(needs),
         "jobs_running": sum(queue.running for queue in queues),
         "jobs_waiting": sum(queue.waiting for queue in queues),
         "watts": sum(row.watts for row in running),

@@ -41,7 +41,7 @@ function paint(view) {
   plot.center.forEach((grid) => "grid_line_color" in grid && grid.setv({ grid_line_color: line }));
   plot.renderers.forEach((renderer) => {
     const glyph = renderer.glyph;
-    const tag = renderer.tags?.find((name) => String(name).startsWith("series-"));
+    const tag = [...(renderer.tags ?? []), ...(glyph?.tags ?? [])].find((name) => String(name).startsWith("series-"));
     if (!glyph || tag === undefined) return;
     const value = { value: colour(`--s${(Number(tag.slice(7)) % 8) + 1}`) };
     if ("line_color" in glyph) glyph.line_color = value;
@@ -70,14 +70,37 @@ on("click", "[data-chart-png]", (_event, button) => {
   const id = button.dataset.chartPng;
   const layer = drawn.get(id)?.export("png", true);
   if (!layer) return;
-  const from = layer.canvas;
-  const canvas = Object.assign(document.createElement("canvas"), { width: from.width, height: from.height });
-  const paper = canvas.getContext("2d");
-  paper.fillStyle = resolve(getComputedStyle(document.documentElement).getPropertyValue("--surface"));
-  paper.fillRect(0, 0, canvas.width, canvas.height);
-  paper.drawImage(from, 0, 0);
-  canvas.toBlob((blob) => save(blob, `${id}.png`));
+  onPaper(layer.canvas, document.getElementById(id).closest("figure")).toBlob((blob) => save(blob, `${id}.png`));
 });
+
+// The picture on the page's ground, beneath its title, its reading and its legend, so that it can stand alone.
+function onPaper(picture, frame) {
+  const style = getComputedStyle(document.documentElement);
+  const ratio = picture.width / frame.querySelector("[data-chart]").clientWidth;
+  const names = [...frame.querySelectorAll(".legend li")];
+  const head = (names.length ? 80 : 60) * ratio;
+  const canvas = Object.assign(document.createElement("canvas"), { width: picture.width, height: picture.height + head });
+  const paper = canvas.getContext("2d");
+  const write = (text, x, y, font, token) => {
+    paper.font = font;
+    paper.fillStyle = resolve(style.getPropertyValue(token));
+    paper.fillText(text, x * ratio, y * ratio);
+    return paper.measureText(text).width / ratio;
+  };
+  const sans = style.getPropertyValue("--sans");
+  paper.fillStyle = resolve(style.getPropertyValue("--surface"));
+  paper.fillRect(0, 0, canvas.width, canvas.height);
+  write(frame.querySelector("h2").textContent, 12, 26, `600 ${16 * ratio}px ${sans}`, "--ink");
+  write(frame.querySelector("p").textContent, 12, 46, `${12 * ratio}px ${sans}`, "--muted");
+  let x = 12;
+  names.forEach((name, index) => {
+    const token = `--s${(index % 8) + 1}`;
+    x += write("■", x, 68, `${12 * ratio}px ${sans}`, token) + 4;
+    x += write(name.textContent.trim(), x, 68, `${12 * ratio}px ${sans}`, "--muted") + 16;
+  });
+  paper.drawImage(picture, 0, head);
+  return canvas;
+}
 
 on("click", "[data-chart-csv]", (_event, button) => {
   const id = button.dataset.chartCsv;

@@ -41,6 +41,9 @@ if (palette) {
       event.preventDefault();
       const step = event.key === "ArrowDown" ? 1 : -1;
       choose(all[(at + step + all.length) % all.length]);
+    } else if (event.key === "Escape") {
+      event.preventDefault(); // a search field would only empty itself
+      palette.close();
     } else if (event.key === "Enter") {
       event.preventDefault();
       (all[at] ?? all[0])?.click();

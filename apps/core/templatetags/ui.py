@@ -41,6 +41,13 @@ def status_icon(status: str, extra: str = "") -> SafeString:
     return mark_safe(icons.svg(name, str(conditional_escape(extra))))  # noqa: S308 - our own drawing
 
 
+@register.simple_tag
+def cell_icon(state: str, extra: str = "") -> SafeString:
+    """The shape of a matrix cell: exact, partial, wrong, error, running, waiting or cancelled."""
+    name = f"cell-{state}" if f"cell-{state}" in icons.PATHS else "cell-waiting"
+    return mark_safe(icons.svg(name, str(conditional_escape(extra))))  # noqa: S308 - our own drawing
+
+
 @register.filter
 def status_word(status: object) -> str:
     """The state as a person says it: `in_progress` is "running"."""
@@ -272,6 +279,13 @@ def series_mark(number: int) -> SafeString:
         '<path d="m6 .5 1.7 3.7 4 .4-3 2.7.9 4L6 9.2l-3.6 2.1.9-4-3-2.7 4-.4Z"/>',
     )
     return SafeString(shapes[(number - 1) % len(shapes)])
+
+
+@register.simple_tag
+def series_dash(number: int) -> SafeString:
+    """The dash of the series of that number, from 1, for the legend of lines."""
+    dashes = ("", "6 3", "2 3", "2 3 6 3", "6 3 2 3", "", "6 3", "2 3")
+    return format_html('<path d="M0 6h22" stroke-dasharray="{}"/>', dashes[(number - 1) % len(dashes)])
 
 
 @register.simple_tag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from apps.experiments.queries.observatory import ScoreCostPoint
 from apps.lab.queries.system import Host, Queue
 
 SHOWN = 8
+EARLIER_SHOWN = 3
 FAILURES_FOR = timedelta(days=1)
 LEAST_TASKS = 10
 """A best score over fewer tasks than this says little."""
@@ -44,13 +46,18 @@ def running() -> list[RunningRow]:
 
 
 def finished(since: datetime | None) -> list[ExperimentRow]:
-    """What ended since the last look; the latest few when that is nothing, so that the place is never bare."""
+    """What ended since the last look."""
     return experiments.recently_finished(since=since, limit=SHOWN)
+
+
+def earlier() -> list[ExperimentRow]:
+    """The latest few that ended, for when nothing has since: the place is never bare."""
+    return experiments.recently_finished(limit=EARLIER_SHOWN)
 
 
 @dataclass(frozen=True)
 class Today:
-    """The ledger since midnight (UTC)."""
+    """The ledger of the last 24 hours."""
 
     executions: int
     dollars: float
@@ -69,9 +76,8 @@ class Today:
 
 
 def today() -> Today:
-    """What was used since midnight."""
-    midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    sums = ResourceUsage.objects.filter(timestamp__gte=midnight).aggregate(
+    """What was used in the last 24 hours."""
+    sums = ResourceUsage.objects.filter(timestamp__gte=timezone.now() - timedelta(days=1)).aggregate(
         executions=Count("pk"),
         dollars=Sum("estimated_cost", default=0.0),
         joules=Sum("energy_joules", default=0.0),
@@ -103,6 +109,12 @@ class Need:
     note: str
     url: str
     at: datetime | None = None
+
+
+def needs_in_words(found: Sequence[Need]) -> str:
+    """How many of each, the worst first: "1 critical, 2 failed"."""
+    counts = Counter(need.status for need in found)
+    return ", ".join(f"{n} {status}" for status, n in counts.items()) or "nothing open"
 
 
 def needs(user: User, queues: Sequence[Queue], hosts: Sequence[Host]) -> list[Need]:

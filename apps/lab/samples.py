@@ -1,0 +1,121 @@
+"""What the pattern page fills components with: made-up, and said to be so on the page."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from apps.core import icons
+from apps.core.charts import Chart, Series, add_line, make_chart, new_figure
+
+GRID_IN = [[0, 0, 0, 0, 0], [0, 3, 3, 0, 0], [0, 3, 0, 0, 8], [0, 0, 0, 8, 8], [0, 0, 0, 0, 0]]
+GRID_OUT = [[0, 0, 0, 0, 0], [0, 3, 3, 0, 0], [0, 3, 1, 0, 8], [0, 0, 1, 8, 8], [0, 0, 0, 0, 0]]
+GRID_GUESS = [[0, 0, 0, 0, 0], [0, 3, 3, 0, 0], [0, 3, 1, 0, 8], [0, 0, 0, 8, 8], [0, 0, 2, 0, 0]]
+
+_STATES = ("exact", "exact", "partial", "wrong", "exact", "error", "wrong", "running", "waiting", "waiting")
+
+
+class SampleForm(forms.Form):
+    """A field of each sort, one of them wrong."""
+
+    name = forms.CharField(help_text="What others will look for.", initial="First light")
+    seconds = forms.IntegerField(label="Seconds a task", min_value=1, help_text="Counted in search steps.")
+    strategy = forms.ChoiceField(choices=[("synthesis", "Program synthesis"), ("ensemble", "Ensemble")])
+    notes = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), required=False)
+    notify = forms.BooleanField(label="Tell me when it ends", required=False)
+
+
+def sample_form() -> SampleForm:
+    """The form after a mistake."""
+    form = SampleForm({"name": "First light", "seconds": "0", "strategy": "synthesis"})
+    form.is_valid()
+    return form
+
+
+def sample_chart() -> Chart:
+    """Two curves with bands."""
+    steps = [0.1 * 1.35**i for i in range(18)]
+
+    def curve(top: float, pace: float) -> list[float]:
+        return [top * (1 - math.exp(-x / pace)) for x in steps]
+
+    series = [
+        Series(name, {"x": steps, "y": y, "low": [0.85 * v for v in y], "high": [1.12 * v for v in y]})
+        for name, y in (("ensemble", curve(31, 4)), ("program_synthesis", curve(24, 1.5)))
+    ]
+    plot = new_figure(
+        x_label="core-seconds a task, log scale", y_label="solved, %", x_log=True, y_range=(0, 40), height=260
+    )
+    for index, one in enumerate(series):
+        add_line(plot, index, one)
+    return make_chart(
+        plot,
+        id="sample-chart",
+        title="Solved within a budget",
+        reading="Synthesis has found nearly all it finds after four core-seconds; the ensemble goes on.",
+        head=["Core-seconds", "Ensemble, %", "Synthesis, %"],
+        rows=[[x, a, b] for x, a, b in zip(steps, series[0].columns["y"], series[1].columns["y"], strict=True)],
+        series=[one.name for one in series],
+        lines=True,
+    )
+
+
+def samples() -> dict[str, Any]:
+    """Everything the page needs."""
+    now = timezone.now()
+    levels = (
+        ("debug", "Depth 1: 214 programs"),
+        ("info", "Depth 2: 18,204 programs, 311 distinct outputs"),
+        ("warning", "Rule cellwise matched 2 of 3 demonstrations; the third has another size"),
+        ("error", "Worker lost its lease; the job goes back to its queue"),
+    )
+    return {
+        "chart": sample_chart(),
+        "form": sample_form(),
+        "grid_in": GRID_IN,
+        "grid_out": GRID_OUT,
+        "grid_guess": GRID_GUESS,
+        "columns": [{"label": f"{0x007B + 97 * i:04x}"} for i in range(len(_STATES))],
+        "rows": [
+            {
+                "label": name,
+                "note": note,
+                "cells": [
+                    {"state": state, "label": f"{name}, column {i + 1}: {state}"}
+                    for i, state in enumerate(_STATES[turn:] + _STATES[:turn])
+                ],
+            }
+            for name, note, turn in (("program_synthesis", "22.5 %", 0), ("ensemble", "31.0 %", 3))
+        ],
+        "statuses": ["pending", "queued", "running", "paused", "completed", "failed", "timeout", "cancelled"],
+        "severities": ["debug", "info", "warning", "error", "critical"],
+        "lines": [
+            {"at": now - timedelta(seconds=9 - i), "level": level, "text": text}
+            for i, (level, text) in enumerate(levels)
+        ],
+        "timeline": [
+            {"status": "queued", "title": "Queued", "text": "by ada", "at": now - timedelta(minutes=9)},
+            {"status": "running", "title": "Running", "text": "on greenhouse-1", "at": now - timedelta(minutes=8)},
+            {"status": "completed", "title": "Completed", "text": "9 of 40 solved", "at": now - timedelta(minutes=2)},
+        ],
+        "tabs": [
+            {"key": "matrix", "label": "Matrix", "url": "?tab=matrix"},
+            {"key": "tasks", "label": "Tasks", "url": "?tab=tasks", "count": 40},
+            {"key": "log", "label": "Log", "url": "?tab=log"},
+        ],
+        "filters": [
+            {
+                "name": "status",
+                "label": "Status",
+                "value": "",
+                "options": [("running", "Running"), ("failed", "Failed")],
+            }
+        ],
+        "trend": [0.12, 0.14, 0.13, 0.18, 0.2, 0.19, 0.225],
+        "icons": [name for name in icons.PATHS if not name.startswith(("st-", "cell-"))],
+        "code": "recolour(largest(objects(grid)), 3)\nfill(holes(grid), 1)",
+    }

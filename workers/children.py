@@ -131,7 +131,7 @@ class ForkServer:
 
     def run(self) -> None:
         """Serve until the worker goes away; then take every child along."""
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGCONT)  # even when stopped: go on, and find the socket closed
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)

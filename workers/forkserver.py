@@ -246,6 +246,7 @@ class ForkServerClient:
         for event in events:
             event.set()
         orphans.kill_marked(self._mark)
+        orphans.collect_dead()
 
     def _end_process(self) -> None:
         process = self._process

@@ -14,6 +14,8 @@ import signal
 import time
 from collections.abc import Callable
 
+from workers.children import children_of
+
 MARK = "JOB_SERVER"
 
 
@@ -27,6 +29,17 @@ def kill_marked(mark: str) -> int:
     return _kill(lambda found: found == mark)
 
 
+def collect_dead(*, seconds: float = 0.3) -> None:
+    """Collect what fell to this process and has died, so that no zombie stays. Looks for a while: some are dying."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for pid in children_of(os.getpid()):
+            if _state_of(pid) == "Z":
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+        time.sleep(0.02)
+
+
 def kill_orphans() -> int:
     """Kill everything whose worker is gone. Returns how many were found."""
     return _kill(_worker_is_gone)
@@ -34,19 +47,17 @@ def kill_orphans() -> int:
 
 def _kill(wanted: Callable[[str], bool]) -> int:
     """Until none is found, since a process may have forked while we looked."""
-    killed = 0
+    killed: set[int] = set()
     for _ in range(10):
         found = [pid for pid, mark in _marked() if wanted(mark)]
         for pid in found:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-        killed += len(found)
+        killed.update(found)
         if not found:
             break
         time.sleep(0.02)
-    return killed
+    return len(killed)
 
 
 def _marked() -> list[tuple[int, str]]:
@@ -72,10 +83,20 @@ def _worker_is_gone(mark: str) -> bool:
 
 
 def _start_of(pid: int) -> str:
-    """When a process started, in ticks since boot; empty when there is none."""
+    """When a living process started, in ticks since boot; empty when there is none."""
+    fields = _stat(pid)
+    return fields[19] if fields and fields[0] != "Z" else ""
+
+
+def _state_of(pid: int) -> str:
+    fields = _stat(pid)
+    return fields[0] if fields else ""
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/<pid>/stat after the name, the state first; empty when there is no such process."""
     try:
         with open(f"/proc/{pid}/stat") as file:
-            fields = file.read().rpartition(")")[2].split()
+            return file.read().rpartition(")")[2].split()
     except OSError:
-        return ""
-    return "" if fields[0] == "Z" else fields[19]
+        return []

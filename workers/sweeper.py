@@ -52,6 +52,7 @@ class Sweeper:
         self._stopping.set()
 
     def _run(self) -> None:
+        self._swept_at = _clock()
         while not self._stopping.wait(SWEEP_SECONDS * random.uniform(0.5, 1.0)):
             try:
                 self.sweep()
@@ -66,7 +67,7 @@ class Sweeper:
     def sweep(self) -> None:
         """One round."""
         now = _clock()
-        if now - self._swept_at > max(self._lease / 2, 3 * SWEEP_SECONDS):
+        if now - self._swept_at > max(0.6 * self._lease, 2 * SWEEP_SECONDS):
             self._patient_until = now + self._lease / 3 + 1.0
         with writing():
             sweep.promote_due()

@@ -33,6 +33,14 @@ def until(check: Callable[[], T], *, seconds: float = 15.0, every: float = 0.05)
         time.sleep(every)
 
 
+def alive(process: psutil.Process) -> bool:
+    """Whether it runs; a zombie does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 class WorkerProcess:
     """A worker, its fork server and whatever runs below."""
 
@@ -56,9 +64,8 @@ class WorkerProcess:
         return until(lambda: next(iter(self._fork_servers()), None))  # type: ignore[return-value]
 
     def _fork_servers(self) -> list[psutil.Process]:
-        return [
-            child for child in psutil.Process(self.pid).children() if "workers.children" in " ".join(child.cmdline())
-        ]
+        below = psutil.Process(self.pid).children()
+        return [one for one in below if alive(one) and "workers.children" in " ".join(one.cmdline())]
 
     def family(self) -> list[psutil.Process]:
         """Every process below it now."""
@@ -68,16 +75,19 @@ class WorkerProcess:
         """Send a signal to the Celery process alone."""
         os.kill(self.pid, number)
 
-    def end(self) -> None:
-        """End it if it lives."""
+    def ask_to_end(self) -> None:
+        """Ask it to end if it lives."""
         if self.process.poll() is None:
             self.signal(signal.SIGCONT)
             self.signal(signal.SIGTERM)
-            try:
-                self.process.wait(timeout=12)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-        self.process.wait()
+
+    def wait(self) -> None:
+        """Wait for its end; by force if need be."""
+        try:
+            self.process.wait(timeout=12)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 class Fleet:
@@ -168,10 +178,16 @@ class Fleet:
         [result] = [event["payload"]["result"] for event in job["events"] if event["type"] == "result"]
         return result  # type: ignore[no-any-return]
 
+    def end_workers(self) -> None:
+        """End every worker."""
+        for worker in self.workers:
+            worker.ask_to_end()
+        for worker in self.workers:
+            worker.wait()
+
     def close(self) -> None:
         """End everything."""
-        for worker in self.workers:
-            worker.end()
+        self.end_workers()
         assert self._remote.stdin is not None
         self._remote.stdin.close()
         self._remote.wait(timeout=10)

@@ -6,13 +6,12 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from tests.workers.fleet import Fleet, WorkerProcess, until
+from tests.workers.fleet import Fleet, WorkerProcess, alive, until
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +199,7 @@ def test_a_killed_fork_server_is_replaced_and_leaves_nothing(fleet: Fleet, worke
     job = fleet.wait_for(job_id, "completed")
     assert [attempt["outcome"] for attempt in job["attempts"]] == ["lost", "completed"]
     until(lambda: not processes_marked("leftover-2"), seconds=3)
+    assert all(alive(process) for process in worker.family())  # no zombies either
 
 
 def test_a_worker_told_to_stop_gives_its_jobs_back(fleet: Fleet, worker: WorkerProcess) -> None:
@@ -218,9 +218,9 @@ def test_a_worker_told_to_stop_gives_its_jobs_back(fleet: Fleet, worker: WorkerP
 
 
 def test_a_killed_worker_leaves_no_process_and_its_job_to_another(fleet: Fleet, worker: WorkerProcess) -> None:
+    other = fleet.worker()
     job_id = fleet.enqueue("spawn", {"mark": "leftover-3", "seconds": 1.0})
     until(lambda: len(processes_marked("leftover-3")) == 4)
-    other = fleet.worker()
     family = worker.family() if running_job_is_with(worker) else other.family()
     victim, heir = (worker, other) if running_job_is_with(worker) else (other, worker)
     began = time.monotonic()
@@ -238,16 +238,14 @@ def running_job_is_with(worker: WorkerProcess) -> bool:
     return bool(worker.fork_server().children())
 
 
-def alive(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-
-
-def test_a_worker_stopped_beyond_its_lease_cannot_write_when_it_returns(fleet: Fleet, worker: WorkerProcess) -> None:
+def test_a_worker_stopped_beyond_its_lease_cannot_write_when_it_returns(fleet: Fleet) -> None:
+    fleet.end_workers()
+    worker = fleet.worker()
     job_id = fleet.enqueue("nap", {"seconds": 0.8})
     fleet.wait_for(job_id, "running")
     worker.signal(signal.SIGSTOP)
     other = fleet.worker()
-    job = fleet.wait_for(job_id, "completed", seconds=fleet.lease + 5)
+    job = fleet.wait_for(job_id, "completed", seconds=fleet.lease + 8)
     assert [attempt["outcome"] for attempt in job["attempts"]] == ["lost", "completed"]
     worker.signal(signal.SIGCONT)
     until(lambda: "fenced" in worker.log.read_text(), seconds=5)
@@ -255,9 +253,8 @@ def test_a_worker_stopped_beyond_its_lease_cannot_write_when_it_returns(fleet: F
     assert other.process.poll() is None
 
 
-def test_rings_do_not_pile_up_in_the_broker(fleet: Fleet, worker: WorkerProcess, tmp_path: Path) -> None:
-    for running in fleet.workers:
-        running.end()
+def test_rings_do_not_pile_up_in_the_broker(fleet: Fleet) -> None:
+    fleet.end_workers()
     for _ in range(60):
         fleet.enqueue("noop")
         time.sleep(0.06)

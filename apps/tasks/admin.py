@@ -136,7 +136,7 @@ class ArcTaskAdmin(CuratorAdmin):
     @admin.display(description="Pairs", ordering="train_count")
     def pairs(self, task: ArcTask) -> str:
         """How many to learn from, how many to solve."""
-        return f"{task.train_count} + {task.test_count}"
+        return f"{task.train_count}\N{NO-BREAK SPACE}+\N{NO-BREAK SPACE}{task.test_count}"
 
     @admin.display(description="Task")
     def identity(self, task: ArcTask) -> SafeString:

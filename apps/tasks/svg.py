@@ -57,10 +57,12 @@ def _paint(cells: Cells) -> str:
     )
 
 
-def _lines(rows: int, columns: int) -> str:
-    path = "".join(f"M0 {y}h{columns}" for y in range(1, rows)) + "".join(f"M{x} 0v{rows}" for x in range(1, columns))
-    if not path:
-        return ""
+def _lines(rows: int, columns: int, cell: int) -> str:
+    """A frame, so that black cells stand out from a dark page, and lines between the cells where they are large."""
+    path = f"M0 0h{columns}v{rows}h-{columns}z"
+    if cell >= _LINES_FROM:
+        path += "".join(f"M0 {y}h{columns}" for y in range(1, rows))
+        path += "".join(f"M{x} 0v{rows}" for x in range(1, columns))
     return f'<path fill="none" stroke="{_LINE}" stroke-width="1" vector-effect="non-scaling-stroke" d="{path}"/>'
 
 
@@ -82,7 +84,7 @@ def _frame(rows: int, columns: int, cell: int, label: str, body: str) -> str:
     name = f'role="img" aria-label="{escape(label)}"' if label else 'aria-hidden="true"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="arc-grid" width="{columns * cell}" height="{rows * cell}" '
-        f'viewBox="0 0 {columns} {rows}" shape-rendering="crispEdges" {name}>{body}</svg>'
+        f'viewBox="0 0 {columns} {rows}" shape-rendering="crispEdges" overflow="visible" {name}>{body}</svg>'
     )
 
 
@@ -94,9 +96,7 @@ def grid_svg(cells: Cells, *, size: int = 160, cell: int = 0, digits: bool = Fal
     """
     rows, columns = len(cells), len(cells[0])
     cell = cell or cell_pixels(rows, columns, size)
-    body = _paint(cells)
-    if cell >= _LINES_FROM:
-        body += _lines(rows, columns)
+    body = _paint(cells) + _lines(rows, columns, cell)
     if digits and cell >= 2 * _LINES_FROM:
         body += _digits(cells)
     return _frame(rows, columns, cell, describe(cells) if label is None else label, body)
@@ -147,8 +147,7 @@ def diff_svg(predicted: Cells, truth: Cells, *, size: int = 160, cell: int = 0, 
     if faded:
         body += f'<path class="arc-right" fill="#7d8580" fill-opacity=".55" d="{faded}"/>'
     cell = cell or cell_pixels(rows, columns, size)
-    if cell >= _LINES_FROM:
-        body += _lines(rows, columns)
+    body += _lines(rows, columns, cell)
     body += _marks(wrong, missing, truth)
     sentence = difference_sentence(predicted, truth)
     return _frame(rows, columns, cell, sentence if label is None else label, body)
@@ -191,7 +190,7 @@ def pair_svg(source: Cells, target: Cells, *, size: int = 72, label: str = "") -
     right_y = round((rows - len(target)) * cell / 2) / cell
     parts = []
     for cells, x, y in ((source, 0.0, left_y), (target, len(source[0]) + gap, right_y)):
-        lines = _lines(len(cells), len(cells[0])) if cell >= _LINES_FROM else ""
+        lines = _lines(len(cells), len(cells[0]), cell)
         parts.append(f'<g transform="translate({x:g} {y:g})">{_paint(cells)}{lines}</g>')
     middle, tip = round(rows * cell / 2) / cell, len(source[0]) + gap - 3 / cell
     arrow = f"M{len(source[0]) + 3 / cell:g} {middle:g}H{tip:g}m{-3 / cell:g} {-3 / cell:g}l{3 / cell:g} {3 / cell:g}l{-3 / cell:g} {3 / cell:g}"
@@ -201,5 +200,5 @@ def pair_svg(source: Cells, target: Cells, *, size: int = 72, label: str = "") -
     name = f'role="img" aria-label="{escape(label)}"' if label else 'aria-hidden="true"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="arc-pair" width="{round(columns * cell)}" height="{rows * cell}" '
-        f'viewBox="0 0 {columns:g} {rows}" shape-rendering="crispEdges" {name}>{"".join(parts)}</svg>'
+        f'viewBox="0 0 {columns:g} {rows}" shape-rendering="crispEdges" overflow="visible" {name}>{"".join(parts)}</svg>'
     )

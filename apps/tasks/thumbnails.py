@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from apps.tasks.models import ArcTask
 from apps.tasks.svg import pair_svg
 
-SIZE = 88
+SIZE = 90
 """The longer side of either grid of a thumbnail, in pixels."""
 
 _KEPT = 4096

@@ -65,5 +65,10 @@ def leaks(request: HttpRequest) -> HttpResponse:
             )
             context |= {"report": report, "rows": found["items"], "result": found}
     else:
-        context["matrix"] = queries.shared_puzzles()
+        first = {split.source: split.name for split in reversed(splits)}
+        context |= {
+            "matrix": queries.shared_puzzles(),
+            "training": training or first.get("training", ""),
+            "evaluation": evaluation or first.get("evaluation", ""),
+        }
     return render(request, "tasks/leaks.html", context)

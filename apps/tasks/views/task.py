@@ -21,13 +21,18 @@ from apps.tasks.registry import TaskTab, task_tabs
 _CELL_PIXELS = ((6, 26), (10, 20), (14, 14), (20, 10), (30, 8))
 
 
-def _scale(task: ArcTask) -> int:
+_DIGIT_PIXELS = 14
+"""A cell needs this much for its number to be read."""
+
+
+def _scale(task: ArcTask, *, digits: bool) -> int:
     """Pixels a cell, one scale for all grids of a task."""
     sides = [
         max(len(grid), len(grid[0])) for pair in (*task.train_examples, *task.tests) for grid in pair.values() if grid
     ]
     largest = max(sides)
-    return next(pixels for limit, pixels in _CELL_PIXELS if largest <= limit)
+    pixels = next(pixels for limit, pixels in _CELL_PIXELS if largest <= limit)
+    return max(pixels, _DIGIT_PIXELS) if digits else pixels
 
 
 @page_role()
@@ -54,9 +59,10 @@ def detail(request: HttpRequest, task_id: str, tab: str = "") -> HttpResponse:
     before, after = queries.neighbours(task)
     user = member(request)
     may_curate = user.has_role(Role.CURATOR)
+    digits = request.GET.get("digits") == "1"
     context |= {
-        "cell": _scale(task),
-        "digits": request.GET.get("digits") == "1",
+        "cell": _scale(task, digits=digits),
+        "digits": digits,
         "reveal": request.GET.get("truth") == "1",
         "before": before,
         "after": after,
@@ -82,13 +88,11 @@ def truth(request: HttpRequest, task_id: str, number: int) -> HttpResponse:
     task = queries.task_get(task_id)
     if not 1 <= number <= len(task.tests):
         raise NotFound(f"Task {task.pk} has {len(task.tests)} tests.")
-    output = task.tests[number - 1]["output"]
+    digits = request.GET.get("digits") == "1"
     context = {
-        "task": task,
-        "cells": output,
-        "number": number,
-        "cell": _scale(task),
-        "digits": request.GET.get("digits") == "1",
+        "cells": task.tests[number - 1]["output"],
+        "cell": _scale(task, digits=digits),
+        "digits": digits,
         "asked": True,
     }
     return render(request, "tasks/_truth.html", context)

@@ -15,6 +15,7 @@ from apps.experiments.engine.synthesis.chained import ChainedProgram
 from apps.experiments.engine.synthesis.compose import compose, target_sized
 from apps.experiments.engine.synthesis.dag import Dag, explore
 from apps.experiments.engine.synthesis.frames import PLAIN, Frame, alternatives, background
+from apps.experiments.engine.synthesis.guidance import guided_costs
 from apps.experiments.engine.synthesis.layered import LayeredProgram
 from apps.experiments.engine.synthesis.primitives import Palette, Primitive, vocabulary
 from apps.experiments.engine.synthesis.program import Program
@@ -171,7 +172,8 @@ class Search:
         grids = [grid for grid, _ in puzzle.train] + list(puzzle.test_inputs)
         canvas = np.array([rule.size(grid) for grid in grids], np.int64)
         ops = vocabulary(colours, bool((canvas > 0).all()))
-        dag = explore(grids, ops, [op.cost for op in ops], canvas, max_cost, steps, self.config.prune)
+        costs = guided_costs(puzzle, ops) if self.config.guidance else [op.cost for op in ops]
+        dag = explore(grids, ops, costs, canvas, max_cost, steps, self.config.prune)
         self.steps += dag.steps
         self.states += dag.states
         return dag

@@ -21,6 +21,7 @@ from apps.experiments.engine.synthesis.rules.cells import (
     spread,
 )
 from apps.experiments.engine.synthesis.rules.components import COLOUR_PROPS, PROPS, boxes, label, properties
+from apps.experiments.engine.synthesis.rules.context import CONTEXT, CONTEXT_COLOURS, context_features
 from apps.experiments.engine.synthesis.rules.motion import VIEWS, derived
 from apps.experiments.engine.synthesis.rules.wider import WIDER, WIDER_COLOURS, wider_features
 from apps.tasks.engine.puzzle import Grid
@@ -111,6 +112,8 @@ def schema(views: tuple[str, ...] = ()) -> tuple[Feature, ...]:
     for index, name in enumerate(WIDER):
         kind = COLOUR if index < WIDER_COLOURS else NUMBER if name.startswith(("run", *_COUNTS)) else CLASS
         result.append(Feature(name, kind, _WIDER_COSTS.get(name.split("_")[0], 550)))
+    for index, name in enumerate(CONTEXT):
+        result.append(Feature(name, COLOUR if index < len(CONTEXT_COLOURS) else NUMBER, 500))
     for name in views:
         result.append(Feature(f"view.{name}", NUMBER if name.startswith("#") else COLOUR, 300))
     return tuple(result)
@@ -177,18 +180,17 @@ def table(grid: Grid, bg_mode: int, views: Sequence[Grid] = ()) -> NDArray[np.in
     parts = [more_features(grid, bg, local_features(grid, bg))]
     labels4: Any = None
     found: list[tuple[Any, Any, Any, Any]] = []
-    object_table: Any = None
+    tables: list[Any] = []
     for _prefix, mode, _extra in _SEGMENTS:
         labels, n = label(grid, mode, bg)
         props = properties(grid, labels, n, bg, mode in (1, 2))
         box = boxes(labels, n)
         held = in_boxes(labels, box, props[:, 0], *grid.shape) if mode else None
         found.append((labels, n, box, held))
+        tables.append(props)
         parts.append(spread(props, labels, box, _nothing(props)))
         if mode == 0:
             labels4, n4 = labels, n
-        elif mode == 1:
-            object_table = props
         elif mode == 2:
             parts.append(colour_features(grid, bg, labels4, n4, labels, n))
     all_labels, n = label(grid, 1, -1)
@@ -200,16 +202,17 @@ def table(grid: Grid, bg_mode: int, views: Sequence[Grid] = ()) -> NDArray[np.in
     rest = np.empty((5 + len(_GLOBALS) + len(views), height, width), np.int8)
     rest[0] = open8[all_labels]
     rest[1] = held >= 0
-    rest[2] = np.where(held >= 0, np.append(object_table[:, 14], NONE)[held], NONE)
+    rest[2] = np.where(held >= 0, np.append(tables[1][:, 14], NONE)[held], NONE)
     colours = np.append(_kin_colours(grid, bg), NONE)
     rest[3] = kin >= 0
     rest[4] = colours[kin]
-    for index, value in enumerate(_globals(grid, bg, object_table)):
+    for index, value in enumerate(_globals(grid, bg, tables[1])):
         rest[5 + index] = value
     parts.append(rest[: 5 + len(_GLOBALS)])
     objects, shapes = found[1], found[2]
     parts.append(derived(grid, bg, *objects, shapes[0], shapes[2], shapes[3]))
     parts.append(wider_features(grid, bg, objects[0], objects[2], parts[0][LOCAL.index("distance8")]))
+    parts.append(context_features(grid, bg, objects, shapes, tables[1], tables[2]))
     for index, view in enumerate(views):
         rest[5 + len(_GLOBALS) + index] = view
     parts.append(rest[5 + len(_GLOBALS) :])

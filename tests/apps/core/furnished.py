@@ -1,0 +1,61 @@
+"""A lab with one of everything the API can name, all of it `olga`'s, for tests that walk every endpoint."""
+
+from __future__ import annotations
+
+from apps.core.accounts import api_key_create
+from apps.core.models import Job
+from apps.core.system_events import system_event_record
+from apps.experiments.models import TaskSubmission
+from apps.experiments.schemas import ExperimentSpec
+from apps.experiments.services import experiment_cancel, experiment_create, experiment_start
+from apps.tasks.criteria import TaskCriteria
+from apps.tasks.engine.formats import parse_task
+from apps.tasks.models import ArcTask, TaskFamily, TaskSource
+from apps.tasks.services import tasks_import
+
+from .conftest import People
+
+GRID, OTHER = [[1, 0], [0, 1]], [[2, 2, 2]]
+ARC = {
+    "train": [{"input": GRID, "output": OTHER}, {"input": OTHER, "output": GRID}],
+    "test": [{"input": GRID, "output": GRID}],
+}
+
+
+def furnish(people: People) -> dict[str, str]:
+    """Make one of each; returns the id that stands for each path parameter."""
+    tasks_import(
+        tasks=[parse_task(ARC, raw_id) for raw_id in ("a", "b")],
+        dataset="lab",
+        source=TaskSource.TRAINING,
+        dataset_version="1",
+    )
+    family = TaskFamily.objects.create(family_name="Mirrors", common_patterns=["symmetry"])
+    ArcTask.objects.filter(pk="lab:a").update(family=family)
+    spec = ExperimentSpec(
+        name="Trial",
+        strategy_configs={"program_synthesis": {}},
+        task_selection_criteria=TaskCriteria(datasets=["lab"]),
+        seconds_per_task=1.0,
+    )
+    over = experiment_create(spec=spec, by=people.owner)
+    experiment_start(experiment=over, by=people.owner)
+    over.refresh_from_db()
+    experiment_cancel(experiment=over, by=people.owner)
+    running = experiment_create(spec=spec, by=people.owner)
+    experiment_start(experiment=running, by=people.owner)
+    event = system_event_record(
+        event_type="probe", event_source="tests", severity="error", message="Something", context={"a": 1}
+    )
+    key, _text = api_key_create(owner=people.owner, name="a key", scopes=["read"])
+    job = Job.objects.filter(owner=people.owner, status="queued").order_by("job_id")[0]
+    return {
+        "task_id": "lab:a",
+        "family_id": family.pk,
+        "experiment_id": running.pk,
+        "submission_id": TaskSubmission.objects.order_by("pk")[0].pk,
+        "job_id": job.pk,
+        "event_id": event.public_id,
+        "key_id": key.pk,
+        "user_id": people.owner.pk,
+    }

@@ -1,0 +1,55 @@
+"""What the socket sends to open pages is what the pages are made of."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+
+from apps.core.errors import NotFound
+from apps.core.live import pages as live_pages
+from apps.core.live.log import Event, Position
+from apps.lab import charts
+
+from .conftest import People, make_cells, make_experiment, make_job, results_of
+
+
+def event(number: int, kind: str, **payload: object) -> Event:
+    """An event as readers see it."""
+    return Event(Position(0, number), "job_1", "", number, kind, payload, timezone.now())
+
+
+def test_the_observatory_is_sent_in_parts_that_replace_each_other(people: People) -> None:
+    make_cells(make_experiment(people.owner, "Dawn", "in_progress"), done=2, waiting=2)
+    html = live_pages.get("observatory").render(people.owner, "", [])
+    for part in ("obs-figures", "obs-running", "obs-finished", "obs-needs", "obs-hosts"):
+        assert f'id="{part}"' in html
+    assert html.count("hx-swap-oob") == 5
+    assert "2 of 4" in html
+
+
+def test_an_experiment_that_has_just_ended_brings_its_point_to_the_chart(people: People) -> None:
+    make_experiment(people.owner, "Dawn", results=results_of(0.25))
+    html = live_pages.get("observatory").render(people.owner, "", [])
+    assert f'id="{charts.ID}-data"' in html
+    assert '"experiment": ["Dawn"]' in html
+
+
+def test_a_job_is_sent_its_state_and_each_new_line_once(people: People) -> None:
+    job = make_job(people.owner, "running", progress=0.5)
+    page = live_pages.get("job")
+    assert page.topics(people.owner, job.pk) == [job.pk]
+    html = page.render(
+        people.owner,
+        job.pk,
+        [event(7, "log", level="info", message="<Depth 2>"), event(8, "metrics", steps=3)],
+    )
+    assert 'id="job-state" hx-swap-oob="true"' in html
+    assert 'hx-swap-oob="beforeend:#job-log-lines"' in html
+    assert html.count('class="log-line"') == 1
+    assert 'id="line-0-7"' in html
+    assert "&lt;Depth 2&gt;" in html
+
+
+def test_nobody_listens_to_a_job_there_is_not(people: People) -> None:
+    with pytest.raises(NotFound):
+        live_pages.get("job").topics(people.owner, "job_nothing")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from apps.core.charts import Chart, Series, add_line, make_chart, new_figure, series_data
 from apps.experiments.queries.curves import Curve
+from apps.experiments.strategies import title_of
 
 CURVE_ID = "solve-curve"
 HEAD = ("Strategy", "Seed", "Core-seconds a task", "Solved, %")
@@ -13,7 +14,8 @@ _LEAST = 1e-3
 
 
 def _name(curve: Curve, several_seeds: bool) -> str:
-    return f"{curve.strategy}, seed {curve.seed}" if several_seeds else curve.strategy
+    title = title_of(curve.strategy)
+    return f"{title}, seed {curve.seed}" if several_seeds else title
 
 
 def curve_series(curves: Sequence[Curve]) -> list[Series]:
@@ -42,7 +44,7 @@ def reading(curves: Sequence[Curve]) -> str:
     best = max(solved, key=lambda curve: curve.final)
     half = next(seconds for seconds, share in best.points if share >= best.final / 2)
     return (
-        f"{best.strategy} (seed {best.seed}) solves {100 * best.final:.1f} % of {best.tasks} tasks; "
+        f"{title_of(best.strategy)} (seed {best.seed}) solves {100 * best.final:.1f} % of {best.tasks} tasks; "
         f"half of that within {half:.3g} core-seconds a task."
     )
 
@@ -53,7 +55,7 @@ def solve_curve_chart(curves: Sequence[Curve]) -> Chart:
         x_label="Core-seconds a task (log scale)",
         y_label="Score, %",
         x_log=True,
-        height=360,
+        height=420,
         tooltips=[("", "@series"), ("within", "@x{0.000} core-s"), ("solved", "@y{0.0} %")],
     )
     series = curve_series(curves)

@@ -110,6 +110,8 @@ def read_seeds(text: str) -> list[int]:
         if span is None:
             raise forms.ValidationError(f"{part[:20]!r} is not a seed. Write whole numbers, such as 0, 1 or 0-4.")
         low, high = int(span[1]), int(span[2] or span[1])
+        if high < low:
+            raise forms.ValidationError(f"{part!r} runs backwards. Write {high}-{low}.")
         if high - low > 1000:
             raise forms.ValidationError(f"{part!r} names too many seeds; take fewer.")
         seeds.extend(range(low, high + 1))

@@ -27,15 +27,16 @@ class Curve:
 
 
 def curves(*, run_id: str) -> list[Curve]:
-    """The curve of every row; one statement."""
+    """The curve of every row, also of those without a scored answer yet; two statements."""
+    names = Solve.objects.filter(run_id=run_id).order_by("strategy", "seed").values_list("strategy", "seed").distinct()
+    by_row: dict[tuple[str, int], list[tuple[float, float]]] = {name: [] for name in names}
     rows = (
         Solve.objects.filter(run_id=run_id, status__in=TERMINAL_SOLVES, score__isnull=False)
         .order_by("strategy", "seed", "core_seconds", "position")
         .values_list("strategy", "seed", "core_seconds", "score")
     )
-    by_row: dict[tuple[str, int], list[tuple[float, float]]] = {}
     for strategy, seed, seconds, score in rows:
-        by_row.setdefault((strategy, seed), []).append((seconds, score or 0.0))
+        by_row[strategy, seed].append((seconds, score or 0.0))
     return [_curve(strategy, seed, results) for (strategy, seed), results in by_row.items()]
 
 
@@ -52,6 +53,6 @@ def _curve(strategy: str, seed: int, results: list[tuple[float, float]]) -> Curv
         strategy=strategy,
         seed=seed,
         tasks=tasks,
-        points=[(seconds, total / tasks) for seconds, total in solve_curve(results, points)],
+        points=[(seconds, total / max(1, tasks)) for seconds, total in solve_curve(results, points)],
         longest=results[-1][0] if results else 0.0,
     )

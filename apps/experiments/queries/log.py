@@ -28,7 +28,7 @@ def line_of(*, key: str, type: str, payload: Mapping[str, Any], at: datetime, jo
     """An event as a line under the key of its position; null for those that are no news to a person (a job's ordinary steps)."""
     if type == "log":
         return LogLine(key, at, str(payload.get("level", "INFO")).lower(), str(payload.get("message", "")))
-    if type == "result":
+    if type == "result" and "solve_id" in payload:
         return LogLine(key, at, _result_level(payload), _result_text(payload))
     if type == "status_change" and job_id is None:
         return LogLine(key, at, "info", f"The run is {str(payload.get('new_status', '')).replace('_', ' ')}.")

@@ -23,7 +23,7 @@ def first_experiment_ensure(*, owner: User) -> Experiment | None:
     Its id is fixed, so that two starts at once make one. Strategy metrics outlive experiments: somebody who
     deleted theirs does not get this one back.
     """
-    if Experiment.objects.exists() or StrategyMetric.objects.exists():
+    if _anything_run():
         return None
     chosen = first_light_tasks()
     if not chosen:
@@ -43,6 +43,10 @@ def first_experiment_ensure(*, owner: User) -> Experiment | None:
     except IntegrityError:
         return experiment_get(experiment_id=FIRST_LIGHT_ID)
     return experiment_get(experiment_id=FIRST_LIGHT_ID)
+
+
+def _anything_run() -> bool:
+    return Experiment.objects.exists() or StrategyMetric.objects.exists()
 
 
 def first_light_tasks() -> list[str]:

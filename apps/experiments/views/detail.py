@@ -82,7 +82,8 @@ def curves(request: HttpRequest, experiment_id: str) -> HttpResponse:
     """Score against effort."""
     page = read_page(request, experiment_id)
     found = queries.curves(run_id=page.run.run_id) if page.run else []
-    return show(request, page, "curves", {"chart": charts.solve_curve_chart(found) if found else None})
+    drawable = page.is_active or any(curve.points for curve in found)
+    return show(request, page, "curves", {"chart": charts.solve_curve_chart(found) if drawable else None})
 
 
 @page_role("viewer")
@@ -119,7 +120,7 @@ def tasks(request: HttpRequest, experiment_id: str) -> HttpResponse:
 def _cells(run: ExperimentRun | None, chosen: dict[str, str], sort: str) -> QuerySet[Solve]:
     found = Solve.objects.filter(run=run) if run else Solve.objects.none()
     if chosen["q"].strip():
-        found = found.filter(task_id__icontains=chosen["q"].strip())
+        found = found.filter(task__task_id__icontains=chosen["q"].strip())
     if chosen["result"] in RESULTS:
         found = found.filter(RESULTS[chosen["result"]][1])
     if chosen["strategy"]:

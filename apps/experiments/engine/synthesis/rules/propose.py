@@ -13,6 +13,7 @@ from apps.experiments.engine.synthesis.rules import layout  # noqa: F401  (regis
 from apps.experiments.engine.synthesis.rules.objects import objectwise
 from apps.experiments.engine.synthesis.rules.scan import scans
 from apps.experiments.engine.synthesis.rules.select import select
+from apps.experiments.engine.synthesis.rules.summary import summaries
 from apps.experiments.engine.synthesis.rules.wrap import wrapped
 from apps.tasks.engine.puzzle import Grid, Puzzle
 
@@ -49,7 +50,7 @@ def _inner(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]
 
 
 FAMILIES: dict[str, Family] = {
-    "select": select, "completion": completions, "cells": _cells, "frames": _frames, "scan": scans,
+    "select": select, "completion": completions, "cells": _cells, "frames": _frames, "scan": scans, "summary": summaries,
     "objects": objectwise, "wrapped": _wrapped,
 }  # fmt: skip
 """Every family by name: `family(pairs, tests, meter)` gives candidates that reproduce every pair."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from celery import Celery
 
@@ -14,7 +15,8 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["workers"], related_name="doorbell")
 
 
-def prepare_broker() -> None:
+@app.on_after_configure.connect  # type: ignore[untyped-decorator]
+def _prepare_broker(**_: Any) -> None:
     """Make the folders of the file-based broker; nothing to do for Redis."""
     options = app.conf.broker_transport_options or {}
     for name in ("data_folder_in", "data_folder_out", "control_folder", "processed_folder"):

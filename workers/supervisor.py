@@ -192,6 +192,9 @@ class Supervisor:
         for execution in executions:
             execution.lock.acquire()
         try:
+            for _, job_id, attempt, verdict in batch:
+                if verdict is None:
+                    logger.warning("%s attempt %d: fenced; its outcome is discarded", job_id, attempt)
             verdicts = [
                 (job_id, attempt, execution.with_last_words(verdict) if execution else verdict)
                 for execution, job_id, attempt, verdict in batch

@@ -13,6 +13,7 @@ from workers import runners
 from workers.runners import ChildTask, Runner
 
 if TYPE_CHECKING:
+    from apps.core.jobs.kinds import Finished
     from apps.core.models import Job
 
 ENTRIES = ("nap", "chat", "fail", "die", "leave", "burn", "hoard", "spawn", "unwritable", "surroundings")
@@ -26,6 +27,16 @@ def _ping(job: Job) -> dict[str, Any]:
     return {"pong": job.payload.get("n")}
 
 
+def _tally(finished: Finished) -> None:
+    """Count how often the end of a job took effect. Exactly once, if everything is right."""
+    from django.db.models import F
+
+    from apps.core.models import FairShare
+
+    row, _ = FairShare.objects.get_or_create(queue="tally", user_key=finished.job.pk)
+    FairShare.objects.filter(pk=row.pk).update(virtual_time=F("virtual_time") + 1)
+
+
 def register() -> None:
     """Make the chores known to this process."""
     from apps.core.jobs import kinds
@@ -33,6 +44,8 @@ def register() -> None:
     for name in ENTRIES:
         kinds.register(kinds.Kind(name, name.title()))
         runners.register(Runner(name, prepare=_prepare, memory_mb=512))
+    kinds.register(kinds.Kind("counted", "Counted", on_finish=_tally))
+    runners.register(Runner("counted", prepare=_prepare, memory_mb=512))
     kinds.register(kinds.Kind("noop", "No-op"))
     runners.register(Runner("noop", inline=_ping))
 

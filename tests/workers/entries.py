@@ -27,6 +27,14 @@ def nap(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     return {"pid": os.getpid(), "ppid": os.getppid(), **{k: v for k, v in arguments.items() if k != "seconds"}}
 
 
+def counted(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Work a little, speaking; the result says which execution it is from."""
+    for step in range(arguments["steps"]):
+        report("log", {"level": "INFO", "message": f"step {step}"})
+        time.sleep(arguments["seconds"] / arguments["steps"])
+    return {"n": arguments["n"], "attempt": int(os.environ["JOB_ATTEMPT"])}
+
+
 def chat(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     """Say many things."""
     for number in range(arguments["lines"]):

@@ -38,13 +38,12 @@ class Command(BaseCommand):
         concurrency = options["concurrency"] or default_concurrency()
         if concurrency < 1:
             raise CommandError("--concurrency: at least 1.")
-        from config.celery import app, prepare_broker
+        from config.celery import app
 
         warnings.filterwarnings("ignore", message=".*superuser privileges.*")
         for name in ("celery.worker.strategy", "celery.app.trace"):  # two lines a ring otherwise
             logging.getLogger(name).setLevel(logging.WARNING)
         os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # pages and addresses are not the worker's business
-        prepare_broker()
         arguments = ["worker", "--pool=threads", f"--concurrency={concurrency}", f"--queues={','.join(queues)}"]
         arguments += [
             f"--loglevel={settings.CONFIG.log_level}",

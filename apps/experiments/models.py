@@ -149,6 +149,10 @@ class TaskSubmission(models.Model):
             models.Index(fields=["task", "user"], name="idx_task_user"),
             models.Index(fields=["submitted_at"], name="idx_submitted_at"),
             SpecIndex(fields=["strategy_used", "is_correct"], name="idx_submissions_strategy_success"),
+            # "Solved by anyone, by this strategy, never": asked of every task at once by the gallery's filters.
+            models.Index(
+                fields=["task", "strategy_used"], condition=Q(is_correct=True), name="experiments_submission_solved"
+            ),
         ]
 
     def __str__(self) -> str:

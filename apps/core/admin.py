@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
@@ -16,6 +17,7 @@ from apps.core.system_events import system_event_resolve, system_events
 admin.site.site_header = "Terrarium"
 admin.site.site_title = "Terrarium"
 admin.site.index_title = "Curate"
+admin.site.unregister(Group)  # roles say who may do what
 
 
 class LookOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # Django has it generic in its stubs only

@@ -57,7 +57,7 @@ _BY_STATUS: dict[int, type[TerrariumError]] = {
     )
 }
 _WORDS = {
-    400: "The request cannot be read. Check that the body is valid JSON.",
+    400: "The request cannot be read.",
     401: "Sign in, or send an API key or token as `Authorization: Bearer`.",
     403: "This is not yours to do.",
     404: "There is nothing at this address.",
@@ -83,6 +83,11 @@ def error_headers(error: TerrariumError) -> dict[str, str]:
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
     return headers
+
+
+def is_generic(error: TerrariumError) -> bool:
+    """Whether the message only words the status, so that a page may add advice."""
+    return error.message == _WORDS.get(error.status)
 
 
 def of_status(status: int, *, details: dict[str, Any] | None = None) -> TerrariumError:

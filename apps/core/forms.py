@@ -16,7 +16,7 @@ _SCOPE_WORDS = {
     "write": "Start, change and delete what you may",
     "admin": "Act as an admin",
 }
-_LIFETIMES = [("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("", "until revoked")]
+_LIFETIMES = [("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("0", "until revoked")]
 
 
 class SignInForm(forms.Form):
@@ -45,7 +45,7 @@ class ApiKeyForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     scopes = forms.MultipleChoiceField(label="Scopes", widget=forms.CheckboxSelectMultiple, initial=["read"])
-    lifetime = forms.ChoiceField(label="Valid for", choices=_LIFETIMES, required=False, initial="90")
+    lifetime = forms.ChoiceField(label="Valid for", choices=_LIFETIMES, initial="90")
 
     def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -56,8 +56,8 @@ class ApiKeyForm(forms.Form):
     @property
     def expires_at(self) -> Any:
         """When the chosen lifetime ends; null for never."""
-        days = self.cleaned_data["lifetime"]
-        return timezone.now() + timedelta(days=int(days)) if days else None
+        days = int(self.cleaned_data["lifetime"])
+        return timezone.now() + timedelta(days=days) if days else None
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # Django has it generic in its stubs only

@@ -50,7 +50,7 @@ def login_link_peek(token: str, *, address: str) -> LoginLink:
     if link is None or link.used_at is not None or link.expires_at <= timezone.now() or not link.user.is_active:
         raise NotFound(
             "This login link has been used, has expired, or never was. "
-            "Print another with `python manage.py login_link`, or ask an admin for one."
+            "Whoever runs this server prints another with: python manage.py login_link. An admin can send one too."
         )
     if link.loopback_only and not is_loopback(address):
         raise Forbidden(

@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.utils.crypto import get_random_string
 
 from apps.core.errors import Forbidden, TerrariumError
-from apps.core.failures import describe, error_body, error_headers, of_status, unexpected_record
+from apps.core.failures import describe, error_body, error_headers, is_generic, of_status, unexpected_record
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ _TITLES = {
 _ADVICE = {
     400: "Go back and try once more. If a link led here, it may have been cut short.",
     403: "Your role decides what you may change. An admin can give you another one.",
-    404: "It may have been deleted, or the address has a slip in it. The search (Ctrl-K) finds tasks, experiments and jobs.",
+    404: "It may have been deleted, or the address has a slip in it.",
     405: "Open the page it belongs to and use its buttons.",
     409: "Reload the page to see how things stand now.",
     413: "Send it in smaller parts, or import it on the server by command.",
@@ -40,6 +40,8 @@ _ADVICE = {
     500: "Try again. If it happens again, tell whoever runs this place the number below; the event page has the details.",
     503: "Reload in a few seconds. `manage.py doctor` on the server says what is out of order.",
 }
+_PASSING = frozenset({409, 429, 500, 503})
+"""What may be over when one asks again."""
 
 
 def error_page(request: HttpRequest, error: TerrariumError, *, alone: bool = False) -> HttpResponse:
@@ -50,7 +52,8 @@ def error_page(request: HttpRequest, error: TerrariumError, *, alone: bool = Fal
         "status": error.status,
         "title": _TITLES.get(error.status, "That did not work"),
         "message": error.message,
-        "advice": _ADVICE.get(error.status, ""),
+        "advice": _ADVICE.get(error.status, "") if error.status >= 500 or is_generic(error) else "",
+        "again": error.status in _PASSING,
         "error_id": (error.details or {}).get("error_id"),
         "retry_after": (error.details or {}).get("retry_after"),
     }

@@ -90,7 +90,7 @@ class ArcTask(TimestampMixin):
         ]
         indexes = [
             models.Index(fields=["dataset", "task_source", "task_id"], name="tasks_arctask_split"),
-            models.Index(fields=["content_hash"], name="tasks_arctask_content"),
+            models.Index(fields=["content_hash", "dataset", "task_source"], name="tasks_arctask_content"),
             models.Index(fields=["raw_id"], name="tasks_arctask_raw"),
             # Covers the gallery's filters: the row itself is kilobytes of grids, the index a few dozen bytes.
             models.Index(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import permutations
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
@@ -248,19 +249,20 @@ class SharedRow:
 def shared_puzzles() -> list[SharedRow]:
     """How many puzzles of each split are in each other one: two statements for all of them."""
     order = splits()
-    contents: dict[str, list[str]] = defaultdict(list)
-    for dataset, source, content in ArcTask.objects.values_list("dataset", "task_source", "content_hash"):
-        contents[f"{dataset}/{source}"].append(content)
-    sets = {name: set(hashes) for name, hashes in contents.items()}
+    rows = ArcTask.objects.order_by("content_hash")  # an index answers this alone
+    holders: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for dataset, source, content in rows.values_list("dataset", "task_source", "content_hash"):
+        holders[content].append((dataset, source))
+    # Most puzzles are held by the same few combinations of splits: count those, then take them apart.
+    combinations = Counter(tuple(sorted(where)) for where in holders.values())
+    shared: Counter[tuple[str, str]] = Counter()
+    for where, puzzles in combinations.items():
+        counts = Counter(f"{dataset}/{source}" for dataset, source in where)
+        for learnt, judged in permutations(counts, 2):
+            shared[learnt, judged] += counts[judged] * puzzles
     return [
-        SharedRow(
-            learnt,
-            [
-                (judged, None if judged is learnt else sum(one in sets[learnt.name] for one in contents[judged.name]))
-                for judged in order
-            ],
-        )
-        for learnt in order
+        SharedRow(row, [(column, None if column is row else shared[row.name, column.name]) for column in order])
+        for row in order
     ]
 
 

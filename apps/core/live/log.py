@@ -2,10 +2,10 @@
 
 On SQLite writers take turns, so row ids grow in commit order and a position is `(0, id)`. On PostgreSQL a row may
 commit after one with a higher id has been read; so rows carry their transaction's id, and readers stop below the
-oldest transaction still running (`pg_snapshot_xmin`): everything below it is final, nothing can appear there later.
+oldest transaction still running in this database: everything below it is final, nothing can appear there later.
 
-The positions of a reader and of the log's end are both exclusive-inclusive bounds: an event lies after a cursor
-when its position is greater. So the end of the log is `(xmin, 0)` on PostgreSQL, whether or not an event is there.
+An event lies after a cursor when its position is greater. So the end of the log is `(that transaction's id, 0)` on
+PostgreSQL, whether or not an event is there.
 """
 
 from __future__ import annotations
@@ -207,16 +207,37 @@ def _end() -> tuple[Position, Position]:
     """The log's end, and the highest position that can have been handed out."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(
-                "SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint FROM pg_current_snapshot() s"
-            )
-            lowest, highest = cursor.fetchone()
-            return Position(lowest, 0), Position(highest, 0)
+            cursor.execute(_SNAPSHOT)
+            oldest, following = cursor.fetchone()
+            if oldest < following:
+                if connection.in_atomic_block:  # the statistics views keep what they said earlier in a transaction
+                    cursor.execute("SELECT pg_stat_clear_snapshot()")
+                cursor.execute(_RUNNING_HERE)
+                oldest = min((_whole_xid(row[0], following) for row in cursor.fetchall()), default=following)
+            return Position(min(oldest, following), 0), Position(following, 0)
         # The counter behind AUTOINCREMENT: rolled back with its transaction, and never lowered by a deletion.
         cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'core_jobevent'")
         row = cursor.fetchone()
         end = Position(0, row[0] if row else 0)
         return end, end
+
+
+_SNAPSHOT = "SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint FROM pg_current_snapshot() s"
+# Who runs in this database: a snapshot's xmin counts the whole cluster, where a stranger's import would hold us up.
+# Asked after the snapshot: whoever had an id by then is either listed still, or has ended and is visible to what is
+# read next. (An id is shown to every role.)
+_RUNNING_HERE = """
+    SELECT backend_xid::text::bigint FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_xid IS NOT NULL
+    UNION ALL
+    SELECT transaction::text::bigint FROM pg_prepared_xacts WHERE database = current_database()
+"""
+
+
+def _whole_xid(short: int, following: int) -> int:
+    """The 64-bit id behind a 32-bit one that is near `following`."""
+    ahead = (short - following) % 2**32
+    return following + (ahead if ahead < 2**31 else ahead - 2**32)
 
 
 def _is_foreign(position: Position) -> bool:

@@ -13,6 +13,7 @@ from django.test import Client
 
 from apps.core.accounts import api_key_create
 from apps.core.models import Role, User
+from tests.apps.core.live_lab import live, shared_database, template_database  # noqa: F401 - fixtures of the test_live_* files
 
 PASSWORD = "a long enough one 4711"
 

@@ -39,6 +39,9 @@ def _facts(shape: tuple[int, int], data: bytes, bg_mode: int) -> tuple[dict[str,
     for k in range(10):
         numbers[f"cells_{k}"] = int(tally[k])
         numbers[f"objects_{k}"] = int((colours == k).sum())
+        numbers[f"blobs_{k}"] = int(((colours == k) & (props[:, _P["size"]] > 1)).sum())
+    numbers["blobs"] = int((props[:, _P["size"]] > 1).sum())
+    numbers["dots"] = n - numbers["blobs"]
     numbers["cells"] = int(tally.sum() - tally[bg])
     sizes = props[:, _P["size"]]
     numbers["max_size"] = int(sizes.max()) if n else 0
@@ -64,6 +67,8 @@ def _facts(shape: tuple[int, int], data: bytes, bg_mode: int) -> tuple[dict[str,
         "by_top": sorted(inks, key=lambda k: (first[k] // shape[1], left[k])),
         "by_left": sorted(inks, key=lambda k: (left[k], first[k])),
     }
+    for name in ("by_cells", "by_objects", "by_top", "by_left"):
+        lists[f"rest_{name}"] = lists[name][1:]
     bars = {
         "by_cells": [int(tally[k]) for k in lists["by_cells"]],
         "by_objects": [per_colour[k] for k in lists["by_objects"]],

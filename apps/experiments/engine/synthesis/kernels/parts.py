@@ -93,9 +93,19 @@ def split_panels(a, h, w, r, la, lr, zero_lines):
     for c in range(10):
         if (c == 0) != zero_lines:
             continue
-        lines = _lines(a, h, w, c, rows, False) + _lines(a, h, w, c, columns, True)
-        if lines > best:
-            best = lines
+        across = _lines(a, h, w, c, rows, False)
+        down = _lines(a, h, w, c, columns, True)
+        if across + down == 0:
+            continue
+        total = 0
+        for i in range(h):
+            for j in range(w):
+                if a[i, j] == c:
+                    total += 1
+        # Most lines first; among equals the colour that hardly occurs outside its lines.
+        worth = (across + down) * 1000 + (across * w + down * h - across * down) * 999 // total
+        if worth > best:
+            best = worth
             colour = c
     if colour < 0:
         return 0

@@ -29,7 +29,8 @@ class Invalid(TerrariumError):
     def __init__(self, message: str, *, field: str | None = None, details: dict[str, Any] | None = None) -> None:
         merged = dict(details or {})
         if field is not None:
-            merged = {"field": field, "error": message, **merged}
+            problem = {"field": field, "error": message}
+            merged = {**problem, "errors": [problem], **merged}
         super().__init__(message, details=merged or None)
         self.field = field
 

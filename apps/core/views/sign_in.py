@@ -5,9 +5,11 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib.auth import login, logout
 from django.contrib.auth.views import redirect_to_login
+from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -18,6 +20,7 @@ from apps.core.accounts.links import is_loopback
 from apps.core.errors import Forbidden, Throttled, Unauthorized
 from apps.core.failures import error_headers
 from apps.core.forms import SignInForm
+from apps.core.models import User
 from apps.core.throttle import client_address, spend
 
 _BACKEND = "apps.core.accounts.backend.RoleBackend"
@@ -43,7 +46,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         for name, value in error_headers(error).items():
             response[name] = value
         return response
-    login(request, user, backend=_BACKEND)
+    _let_in(request, user)
     return HttpResponseRedirect(target)
 
 
@@ -73,10 +76,16 @@ def sign_in_by_link(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST":
         return render(request, "accounts/link.html", {"link": login_link_peek(token, address=address)})
     user = login_link_consume(token, address=address)
-    login(request, user, backend=_BACKEND)
+    _let_in(request, user)
     return redirect(
         settings.LOGIN_REDIRECT_URL if user.has_usable_password() or _is_local(request) else "core:password"
     )
+
+
+def _let_in(request: HttpRequest, user: User) -> None:
+    """A fresh session, so that none can be planted; those that have ended are swept away meanwhile."""
+    login(request, user, backend=_BACKEND)
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()
 
 
 def _is_local(request: HttpRequest) -> bool:

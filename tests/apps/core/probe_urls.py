@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from ninja import Query, Schema
 from pydantic import Field
@@ -44,25 +44,25 @@ def _urls() -> list[Any]:
     def slow(request: HttpRequest) -> None:
         spend("probe", limit=0, message="Too many.")
 
-    def page_fault(request: HttpRequest) -> None:
+    def page_fault(request: HttpRequest) -> HttpResponse:
         raise RuntimeError("secret inside")
 
-    def page_refusal(request: HttpRequest) -> None:
+    def page_refusal(request: HttpRequest) -> HttpResponse:
         raise errors.Conflict("It has already started.")
 
-    def page_invalid(request: HttpRequest) -> None:
+    def page_invalid(request: HttpRequest) -> HttpResponse:
         raise errors.Invalid.of_fields([("name", "It is empty."), ("seed", "It is negative.")])
 
-    def page_database(request: HttpRequest) -> None:
+    def page_database(request: HttpRequest) -> HttpResponse:
         raise OperationalError("could not connect to server: secret inside")
 
-    def page_forbidden(request: HttpRequest) -> None:
+    def page_forbidden(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
 
-    def page_large(request: HttpRequest) -> None:
+    def page_large(request: HttpRequest) -> HttpResponse:
         raise RequestDataTooBig("too much")
 
-    def page_throttled(request: HttpRequest) -> None:
+    def page_throttled(request: HttpRequest) -> HttpResponse:
         raise errors.Throttled("Slow down.", details={"retry_after": 7})
 
     pages = {

@@ -59,7 +59,7 @@ def test_every_trouble_comes_with_a_remedy(own_folder: Path, monkeypatch: pytest
     (own_folder / "secret_key").write_text("x" * 50)
     os.chmod(own_folder / "secret_key", 0o644)
     monkeypatch.setattr(doctor, "LOW_DISK_GB", 10.0**9)
-    monkeypatch.setattr(doctor.shutil, "which", lambda _name: None)
+    monkeypatch.setattr("shutil.which", lambda _name: None)
     settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
     findings = examine()
     found = state(findings)

@@ -82,7 +82,7 @@ def test_a_full_disk_or_a_lost_cache_degrades_and_a_lost_folder_fails(
         patch.setattr(cache, "get", lambda *_: None)
         assert browser.get("/api/v1/system/health").json()["components"]["api"] == "degraded"
     with monkeypatch.context() as patch:
-        patch.setattr(health.os, "access", lambda *_: False)
+        patch.setattr("os.access", lambda *_: False)
         assert browser.get("/api/v1/system/health").json()["status"] == "unhealthy"
 
 
@@ -98,7 +98,7 @@ def test_gpus_are_read_from_the_drivers_report() -> None:
 
 
 def test_a_driver_that_hangs_or_fails_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health.shutil, "which", lambda _name: "/usr/bin/nvidia-smi")
+    monkeypatch.setattr("shutil.which", lambda _name: "/usr/bin/nvidia-smi")
     for trouble in (
         subprocess.TimeoutExpired("nvidia-smi", 5),
         subprocess.CalledProcessError(9, "nvidia-smi"),
@@ -109,5 +109,5 @@ def test_a_driver_that_hangs_or_fails_is_no_gpu(monkeypatch: pytest.MonkeyPatch)
         def fail(*_args: Any, trouble: Exception = trouble, **_more: Any) -> None:
             raise trouble
 
-        monkeypatch.setattr(health.subprocess, "run", fail)
+        monkeypatch.setattr("subprocess.run", fail)
         assert health.gpu_info().available is False

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
 from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
 
 from apps.core.models import User
 from config.env import AppConfig
@@ -118,6 +120,13 @@ def test_signing_in_makes_a_new_session_so_that_none_can_be_planted(anonymous: C
     sign_in(anonymous, "olga")
     assert anonymous.session.session_key != before
     assert not Session.objects.filter(pk=before).exists()
+
+
+def test_sessions_that_have_ended_are_swept_when_somebody_signs_in(anonymous: Client, people: People) -> None:
+    sign_in(Client(), "olga")
+    Session.objects.update(expire_date=timezone.now() - timedelta(days=1))
+    sign_in(anonymous, "otto")
+    assert Session.objects.count() == 1
 
 
 def test_the_session_cookie_is_for_http_and_this_site_only(anonymous: Client, people: People) -> None:

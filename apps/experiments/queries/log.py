@@ -11,7 +11,7 @@ from apps.core.models import JobEvent
 from apps.experiments.queries.matrix import raw_id
 
 LOG_TYPES = ("log", "result", "status_change")
-MAX_LINES = 500
+MAX_LINES = 300
 
 
 @dataclass(frozen=True)

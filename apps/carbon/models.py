@@ -39,7 +39,10 @@ class ResourceUsage(models.Model):
                 name="carbon_usage_not_negative",
             ),
         ]
-        indexes = [models.Index(fields=["task", "timestamp"], name="idx_task_timestamp")]
+        indexes = [
+            models.Index(fields=["task", "timestamp"], name="idx_task_timestamp"),
+            models.Index(fields=["timestamp"], name="carbon_usage_recent"),
+        ]
 
     def __str__(self) -> str:
         return f"usage_{self.usage_id}: {self.cpu_seconds:.3g} core-s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from bokeh.models import NumeralTickFormatter
 
@@ -14,8 +15,12 @@ ID = "score-cost"
 
 def score_against_cost(points: Sequence[ScoreCostPoint]) -> Chart | None:
     """Share of tasks solved against dollars a task, a series a strategy; None without points."""
-    if not points:
-        return None
+    return _score_against_cost(tuple(points)) if points else None
+
+
+@lru_cache(maxsize=8)
+def _score_against_cost(points: tuple[ScoreCostPoint, ...]) -> Chart:
+    """Drawn once for the same points: building a figure takes longer than all else on its page."""
     plot = new_figure(
         x_label="dollars a task, log scale",
         y_label="solved, %",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db.models import Q
 
 from apps.core import search
-from apps.core.models import Job, User
+from apps.core.models import User
 from apps.core.search import Hit, SearchProvider
 from apps.experiments.models import Experiment
 from apps.lab import navigation
@@ -37,5 +37,5 @@ def _experiments(_user: User, text: str, limit: int) -> Sequence[Hit]:
 def _jobs(_user: User, text: str, limit: int) -> Sequence[Hit]:
     if len(text) < 4:
         return []
-    rows = Job.objects.filter(Q(job_id__startswith=text.lower()) | Q(topic=text.lower())).order_by("-job_id")[:limit]
+    rows = job_queries.by_id(text, limit)
     return [Hit(row.pk, f"/system/jobs/{row.pk}/", note=job_queries.subject(row), status=row.status) for row in rows]

@@ -1,6 +1,21 @@
 // <table data-sort>: sorts the rows at hand by a click on <button class="sort"> in a head; cells may carry
 // data-value where the text does not sort as it reads. Tables that page are sorted by the server instead.
-import { on } from "./dom.js";
+import { each, on, whenShown } from "./dom.js";
+
+// A table wider than its place can be scrolled by the keyboard too.
+function reach(root) {
+  each(".table-wrap", (wrap) => {
+    const scrolls = wrap.scrollWidth > wrap.clientWidth || wrap.scrollHeight > wrap.clientHeight;
+    if (!scrolls || wrap.hasAttribute("tabindex")) return;
+    const heading = wrap.closest("section")?.querySelector("h2")?.textContent;
+    wrap.tabIndex = 0;
+    wrap.setAttribute("role", "region");
+    wrap.setAttribute("aria-label", wrap.querySelector("caption")?.textContent || heading || "Table");
+  }, root);
+}
+
+whenShown(reach);
+addEventListener("resize", () => reach(document));
 
 on("click", "table[data-sort] th button.sort", (_event, button) => {
   const head = button.closest("th");

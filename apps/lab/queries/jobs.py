@@ -13,17 +13,24 @@ from django.utils import timezone
 from apps.core.errors import NotFound
 from apps.core.jobs import kinds
 from apps.core.models import ACTIVE_STATUSES, Job, JobAttempt, JobEvent, JobStatus, User
+from apps.experiments.models import Solve
+from apps.tasks.models import ArcTask
 
-SORTS: Mapping[str, str] = {
-    "created": "job_id",
-    "finished": "finished_at",
-    "status": "status",
-    "kind": "kind",
-    "attempts": "attempt",
+SORTS: Mapping[str, tuple[str, ...]] = {
+    "created": ("job_id",),
+    "-created": ("-job_id",),
+    "finished": ("finished_at", "job_id"),
+    "-finished": ("-finished_at", "-job_id"),
+    "status": ("status", "-created_at", "-job_id"),
+    "-status": ("-status", "created_at", "job_id"),
 }
-"""What the list sorts by. Ids grow with time of creation, so that "created" reads the primary key."""
+"""What the list sorts by: orders that an index gives, or a hundred thousand jobs would be sorted for one page.
+Ids grow with time of creation, so that "created" reads the primary key."""
 
 LOG_LIMIT = 500
+FOUND = 200
+"""More owners or tasks than this of one name are not looked for."""
+
 _RETRIABLE = (JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.TIMEOUT)
 
 
@@ -53,7 +60,7 @@ class JobFilter:
             mine=query.get("mine") == "1",
             quarantined=query.get("quarantined") == "1",
             topic=query.get("topic", "")[:64],
-            sort=sort if sort.removeprefix("-") in SORTS else "-created",
+            sort=sort if sort in SORTS else "-created",
         )
 
 
@@ -68,22 +75,39 @@ def jobs(chosen: JobFilter, user: User) -> QuerySet[Job]:
         rows = rows.filter(quarantined_at__isnull=False)
     if chosen.text:
         rows = rows.filter(_matches(chosen.text))
-    key = chosen.sort.removeprefix("-")
-    if key == "finished":
+    if chosen.sort.endswith("finished"):
         rows = rows.filter(finished_at__isnull=False)
-    direction = "-" if chosen.sort.startswith("-") else ""
-    return rows.order_by(f"{direction}{SORTS[key]}", *([] if key == "created" else ["-job_id"]))
+    return rows.order_by(*SORTS[chosen.sort])
 
 
 def _matches(text: str) -> Q:
-    """By the start of the id or topic, the kind, the task worked on, or the owner's name."""
-    return (
-        Q(job_id__startswith=text.lower())
-        | Q(topic__startswith=text.lower())
-        | Q(kind__icontains=text)
-        | Q(payload__task_id__icontains=text)
-        | Q(owner__username__icontains=text)
-    )
+    """By the start of the job's or its group's id, the owner's name, or the task a solve works on.
+
+    What is searched by parts is looked up in the small tables first, so that each term here is one an index answers.
+    """
+    owners = list(User.objects.filter(username__icontains=text).values_list("pk", flat=True)[:FOUND])
+    tasks = list(ArcTask.objects.filter(task_id__icontains=text).values_list("pk", flat=True)[:FOUND])
+    found = _starts("job_id", text) | _starts("topic", text)
+    if owners:
+        found |= Q(owner__in=owners)
+    if tasks:
+        found |= Q(pk__in=Solve.objects.filter(task__in=tasks, job__isnull=False).values("job"))
+    return found
+
+
+def _starts(column: str, text: str) -> Q:
+    """Ids that begin so, as a range of the index (LIKE would read every row on SQLite)."""
+    first = text.lower()
+    return Q(**{f"{column}__gte": first, f"{column}__lt": f"{first}\U0010ffff"})
+
+
+def by_id(text: str, limit: int) -> list[Job]:
+    """Jobs whose id begins so, or that belong to the group of exactly that id; the newest first."""
+    if not text.lower().startswith("job_"):
+        rows = Job.objects.filter(topic=text.lower())
+    else:
+        rows = Job.objects.filter(_starts("job_id", text))
+    return list(rows.order_by("-job_id")[:limit])
 
 
 def kinds_known() -> list[tuple[str, str]]:

@@ -20,6 +20,9 @@ from apps.experiments.queries.observatory import ScoreCostPoint
 from apps.lab.queries.system import Host, Queue
 
 SHOWN = 8
+CHARTED = 40
+"""The chart shows the latest so many experiments: more points than that hide each other."""
+
 EARLIER_SHOWN = 3
 FAILURES_FOR = timedelta(days=1)
 LEAST_TASKS = 10
@@ -88,7 +91,7 @@ def today() -> Today:
 
 def points() -> list[ScoreCostPoint]:
     """Score and cost of every strategy in the latest finished experiments."""
-    return experiments.score_vs_cost_points()
+    return experiments.score_vs_cost_points(limit=CHARTED)
 
 
 def best_scores(found: Sequence[ScoreCostPoint], limit: int = 5) -> list[ScoreCostPoint]:

@@ -13,8 +13,9 @@ from pytest_django import DjangoAssertNumQueries
 from apps.core.jobs import kinds
 from apps.core.jobs.kinds import Kind
 from apps.core.models import Job, JobEvent, User
+from apps.experiments.models import Solve
 
-from .conftest import People, make_attempt, make_experiment, make_job
+from .conftest import People, make_attempt, make_cells, make_experiment, make_job
 
 Browser = Callable[[User], Client]
 LIST = "/system/jobs/"
@@ -47,7 +48,8 @@ def test_the_list_shows_everybodys_jobs_the_newest_first(as_: Browser, people: P
         ("?quarantined=1", {"quarantined"}),
         ("?topic=run_1", {"failed"}),
         ("?q=OLGA", {"mine"}),
-        ("?q=arc2:77", {"gpu"}),
+        ("?q=C1:0000000", {"quarantined"}),
+        ("?q=run_", {"failed"}),
         ("?q=%25", set()),
         ("?q=nobody", set()),
         ("?sort=finished", {"failed"}),
@@ -59,10 +61,12 @@ def test_the_list_narrows_to_what_its_address_says(
 ) -> None:
     jobs = {
         "failed": make_job(people.other, "failed", topic="run_1"),
-        "gpu": make_job(people.other, queue="gpu", payload={"task_id": "arc2:77"}),
+        "gpu": make_job(people.other, queue="gpu"),
         "mine": make_job(people.owner),
         "quarantined": make_job(people.other, kind="other", quarantined_at=timezone.now()),
     }
+    cell = make_cells(make_experiment(people.other, "Dawn"), done=0, waiting=1)[0]
+    Solve.objects.filter(pk=cell.pk).update(job=jobs["quarantined"])
     assert set(ids(as_(people.owner), query)) == {jobs[name].pk for name in expected}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from bokeh.embed import json_item
 from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter, Range1d
@@ -85,7 +85,7 @@ def new_figure(
     if y_log:
         plot.yaxis.formatter = NumeralTickFormatter(format="0,0.[00000000]")
     if y_range is not None:
-        plot.y_range = Range1d(*y_range)
+        plot.y_range = Range1d(start=y_range[0], end=y_range[1])
     if tooltips:
         plot.add_tools(HoverTool(tooltips=list(tooltips)))
     plot.outline_line_color = None
@@ -164,7 +164,7 @@ def make_chart(
     With more than one of the `series` there is a legend, of dashes where they are `lines`.
     """
     return Chart(
-        id=id, title=title, reading=reading, item=json_item(plot, id), head=head, rows=rows, series=series, lines=lines
+        id=id, title=title, reading=reading, item=dict(json_item(plot, cast(Any, id))), head=head, rows=rows, series=series, lines=lines
     )
 
 

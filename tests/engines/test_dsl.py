@@ -157,7 +157,9 @@ def test_primitives_do_what_their_line_says(name: str, source: list[list[int]], 
         (("parts_8_colour", "colours_largest_across"), [[1, 0, 2, 2]], [[2, 1]]),
     ],
 )
-def test_lists_are_split_chosen_and_folded(path: tuple[str, ...], source: list[list[int]], wanted: list[list[int]]) -> None:
+def test_lists_are_split_chosen_and_folded(
+    path: tuple[str, ...], source: list[list[int]], wanted: list[list[int]]
+) -> None:
     value = Machine(np.array(source, np.int8)).run(tuple(catalogue()[name] for name in path))
     assert value is not None
     assert value.images[0].cells.tolist() == wanted

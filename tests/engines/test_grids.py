@@ -32,7 +32,7 @@ legal = hnp.arrays(np.int8, st.tuples(st.integers(1, 30), st.integers(1, 30)), e
     ],
 )
 def test_a_bad_grid_is_refused_with_its_place(value: object, said: str) -> None:
-    with pytest.raises(grids.InvalidGrid, match="test\\[1\\].input") as caught:
+    with pytest.raises(grids.InvalidGrid, match=r"test\[1\]\.input") as caught:
         grids.parse_grid(value, "test[1].input")
     assert said in str(caught.value)
 
@@ -74,7 +74,12 @@ def test_a_puzzle_holds_no_test_output() -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("{", "line 1"), ("[]", "expected an object"), ('{"train": []}', "'test' is missing"), ('{"train": [], "test": [1]}', "at least one pair")],
+    [
+        ("{", "line 1"),
+        ("[]", "expected an object"),
+        ('{"train": []}', "'test' is missing"),
+        ('{"train": [], "test": [1]}', "at least one pair"),
+    ],
 )
 def test_a_bad_task_file_is_refused(text: str, said: str) -> None:
     with pytest.raises(formats.InvalidTask) as caught:

@@ -85,7 +85,7 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
     if discordant == 0:
         return 1.0
     tail = sum(math.comb(discordant, k) for k in range(min(only_first, only_second) + 1))
-    return min(1.0, 2 * tail / 2**discordant)
+    return min(1.0, 2 * tail / float(2**discordant))
 
 
 def compare(first: Mapping[str, Sequence[bool]], second: Mapping[str, Sequence[bool]]) -> Paired:
@@ -94,12 +94,12 @@ def compare(first: Mapping[str, Sequence[bool]], second: Mapping[str, Sequence[b
     for key in sorted(set(first) & set(second)):
         counts[bool(first[key]) and all(first[key]), bool(second[key]) and all(second[key])] += 1
     only_first, only_second = counts[True, False], counts[False, True]
-    return Paired(
-        only_first, only_second, counts[True, True], counts[False, False], mcnemar_p(only_first, only_second)
-    )
+    return Paired(only_first, only_second, counts[True, True], counts[False, False], mcnemar_p(only_first, only_second))
 
 
-def solve_curve(results: Sequence[tuple[float, float]], points: Sequence[float] | None = None) -> list[tuple[float, float]]:
+def solve_curve(
+    results: Sequence[tuple[float, float]], points: Sequence[float] | None = None
+) -> list[tuple[float, float]]:
     """Score solved as a function of core-seconds a task: [(seconds, summed score within them), ...].
 
     `results` holds (core-seconds, score) of each task. Without `points` the curve steps at each solved task.

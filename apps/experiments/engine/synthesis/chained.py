@@ -15,7 +15,7 @@ from apps.tasks.engine.puzzle import Grid
 KIND = "chain"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class ChainedProgram:
     """`first` leads to an image in the frame's view, `rule` turns it into the output as the frame shows it."""
 

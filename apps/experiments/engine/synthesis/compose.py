@@ -249,8 +249,8 @@ def compose(dag: Dag, targets: list[Grid], max_steps: int, layers: bool = True) 
         piece_bits(dag.cells, dag.images, dag.first, group, target, demos, good, filled)
         steps += len(group) * target.size // 2
         exact = np.empty(len(group), np.int64)
-        for m in exact[: exact_pieces(good, everything, exact)].tolist():
-            found.append(_composition(dag, (int(group[m]),), demos))
+        hits = exact[: exact_pieces(good, everything, exact)].tolist()
+        found += [_composition(dag, (int(group[m]),), demos) for m in hits]
         if not layers or steps > max_steps:
             continue
         cost = dag.cost[group].astype(np.int64)
@@ -258,8 +258,8 @@ def compose(dag: Dag, targets: list[Grid], max_steps: int, layers: bool = True) 
         breadth = np.array([10, 4, 2, 1, 1, 1], np.int64)
         count, used = stack_pieces(good, filled, cost, everything, breadth, stacks, 40, max(0, max_steps - steps))
         steps += used
-        for row in stacks[:count].tolist():
-            found.append(_composition(dag, tuple(int(group[m]) for m in row if m >= 0), demos))
+        rows = stacks[:count].tolist()
+        found += [_composition(dag, tuple(int(group[m]) for m in row if m >= 0), demos) for row in rows]
         if steps < max_steps:
             fits, used = fit_tables(dag, group[:MAX_TABLE_PIECES], target, demos, max_steps - steps)
             steps += used

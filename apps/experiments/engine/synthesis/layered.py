@@ -19,7 +19,9 @@ from apps.tasks.engine.grids import freeze, is_valid
 from apps.tasks.engine.puzzle import Grid
 
 KIND = "layers"
-@dataclass(frozen=True)
+
+
+@dataclass
 class LayeredProgram:
     """Layers, each a path of primitives, laid over one another (first on top); `cost` in hundredths of a bit.
 

@@ -6,7 +6,6 @@ of images. A primitive's parameter is drawn from the task (its colours) or from 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -38,7 +37,16 @@ PROPERTY_NAMES = (
 )
 """Properties of a list item, in the order `kernels.choose.measure` fills them."""
 
-RIGID_NAMES = ("", "rotate_90", "rotate_180", "rotate_270", "mirror_left_right", "mirror_up_down", "transpose", "anti_transpose")
+RIGID_NAMES = (
+    "",
+    "rotate_90",
+    "rotate_180",
+    "rotate_270",
+    "mirror_left_right",
+    "mirror_up_down",
+    "transpose",
+    "anti_transpose",
+)
 
 
 @dataclass(frozen=True)
@@ -126,45 +134,62 @@ def _shape_ops(palette: Palette, canvas: bool) -> list[Primitive]:
         Primitive(u, SHAPE + 21, 3, "input_without", "the input with this erased", 90),
         Primitive(u, SHAPE + 21, 4, "over_input", "this laid over the input", 90),
     ]
-    for k in range(1, 8):
-        ops.append(Primitive(u, SHAPE + 2, k, RIGID_NAMES[k], "the grid under that symmetry", 70))
-    parts = ("left_half", "right_half", "top_half", "bottom_half", "left_third", "middle_third", "right_third")
+    ops += [Primitive(u, SHAPE + 2, k, RIGID_NAMES[k], "the grid under that symmetry", 70) for k in range(1, 8)]
+    parts: tuple[str, ...] = (
+        "left_half",
+        "right_half",
+        "top_half",
+        "bottom_half",
+        "left_third",
+        "middle_third",
+        "right_third",
+    )
     parts += ("upper_third", "central_third", "lower_third", "quarter_1", "quarter_2", "quarter_3", "quarter_4")
     for k, name in enumerate(parts):
         ops.append(Primitive(u, SHAPE + 3, k, name, "that part of the image", 75 if k < 4 else 95))
     for rows, columns in ((1, 2), (2, 1), (2, 2), (1, 3), (3, 1), (3, 3)):
         name = f"tile_{rows}x{columns}"
         ops.append(Primitive(u, SHAPE + 4, rows * 10 + columns, name, f"repeated {rows} down, {columns} across", 90))
-    for k, name in enumerate(
-        ("join_mirror_right", "join_mirror_left", "join_mirror_below", "join_mirror_above")
-        + ("mirror_four", "rotate_four", "join_turned_right", "join_turned_below")
-    ):
-        ops.append(Primitive(u, SHAPE + 5, k, name, "the image beside its symmetric copies", 85))
-    for f in (2, 3):
-        ops.append(Primitive(u, SHAPE + 6, f * 11, f"scale_{f}", f"each cell a {f} x {f} block", 90))
+    joins: tuple[str, ...] = ("join_mirror_right", "join_mirror_left", "join_mirror_below", "join_mirror_above")
+    joins += ("mirror_four", "rotate_four", "join_turned_right", "join_turned_below")
+    ops += [Primitive(u, SHAPE + 5, k, n, "the image beside its symmetric copies", 85) for k, n in enumerate(joins)]
+    ops += [Primitive(u, SHAPE + 6, f * 11, f"scale_{f}", f"each cell a {f} x {f} block", 90) for f in (2, 3)]
     for k, name in enumerate(("up", "down", "left", "right")):
         ops.append(Primitive(u, SHAPE + 10, k, f"shift_{name}", f"moved one cell {name}", 95))
         ops.append(Primitive(u, SHAPE + 10, k + 4, f"wrap_{name}", f"moved one cell {name}, wrapping round", 100))
         ops.append(Primitive(u, SHAPE + 11, k, f"gravity_{name}", f"each cell falls {name}", 85))
         ops.append(Primitive(u, SHAPE + 23, k, f"fall_{name}", f"each component falls {name} as one piece", 95))
-    for k, name in enumerate(("cells", "parts", "colours", "equal_parts")):
-        ops.append(Primitive(u, SHAPE + 19, k, f"count_{name}", f"a row as long as its number of {name}", 105))
-        ops.append(Primitive(u, SHAPE + 19, k + 4, f"count_{name}_down", f"a column as long as its number of {name}", 115))
     for c in palette.outputs:
         ops.append(Primitive(u, SHAPE + 9, c, f"frame_{c}", f"a frame of colour {c} around it", 100))
     for rank, word in ((0, "commonest"), (1, "second"), (9, "rarest")):
-        ops.append(Primitive(u, SHAPE + 25, rank, f"paint_input_{word}", f"all painted in the input's {word} colour", 85))
+        meaning = f"all painted in the input's {word} colour"
+        ops.append(Primitive(u, SHAPE + 25, rank, f"paint_input_{word}", meaning, 85))
+    return ops + _counting_ops() + (_canvas_ops() if canvas else [])
+
+
+def _counting_ops() -> list[Primitive]:
+    ops = []
     for k, name in enumerate(("cells", "parts", "colours", "equal_parts")):
-        ops.append(Primitive(u, SHAPE + 19, k + 8, f"count_{name}_diagonal", f"a diagonal as long as its number of {name}", 115))
-    if canvas:
-        for k, name in enumerate(("top_left", "top_right", "bottom_left", "bottom_right", "middle")):
-            ops.append(Primitive(u, SHAPE + 24, k, f"place_{name}", "there, on an empty canvas of the output's size", 85))
-        ops.append(Primitive(u, SHAPE + 16, 0, "embed", "where it stands, on an empty canvas of the output's size", 30))
-        for k, name in enumerate(("tile_canvas", "mirror_canvas", "stretch_canvas")):
-            ops.append(Primitive(u, SHAPE + 15, k, name, "the output's size filled with copies", 85))
-        for k, name in enumerate(("top_left", "top_right", "bottom_left", "bottom_right", "middle")):
-            ops.append(Primitive(u, SHAPE + 20, k, f"cut_{name}", "that part, in the output's size", 95))
+        for m, (suffix, line, cost) in enumerate(
+            (("", "row", 105), ("_down", "column", 115), ("_diagonal", "diagonal", 115))
+        ):
+            meaning = f"a {line} as long as its number of {name}"
+            ops.append(Primitive(UNARY, SHAPE + 19, k + 4 * m, f"count_{name}{suffix}", meaning, cost))
     return ops
+
+
+def _canvas_ops() -> list[Primitive]:
+    u = UNARY
+    corners = ("top_left", "top_right", "bottom_left", "bottom_right", "middle")
+    placed = "there, on an empty canvas of the output's size"
+    ops = [Primitive(u, SHAPE + 24, k, f"place_{name}", placed, 85) for k, name in enumerate(corners)]
+    ops.append(Primitive(u, SHAPE + 16, 0, "embed", "where it stands, on an empty canvas of the output's size", 30))
+    fills = ("tile_canvas", "mirror_canvas", "stretch_canvas")
+    ops += [Primitive(u, SHAPE + 15, k, n, "the output's size filled with copies", 85) for k, n in enumerate(fills)]
+    cuts = [
+        Primitive(u, SHAPE + 20, k, f"cut_{n}", "that part, in the output's size", 95) for k, n in enumerate(corners)
+    ]
+    return ops + cuts
 
 
 def _draw_ops(palette: Palette) -> list[Primitive]:
@@ -210,18 +235,31 @@ def _draw_ops(palette: Palette) -> list[Primitive]:
         ops.append(Primitive(u, DRAW + 7, bits, f"rays_{name}", f"colours carried on {name} until blocked", 90))
     for bits in (3, 12, 15, 240):
         name = directions[bits]
-        ops.append(Primitive(u, DRAW + 8, bits, f"rays_through_{name}", f"colours carried on {name} through others", 100))
+        ops.append(
+            Primitive(u, DRAW + 8, bits, f"rays_through_{name}", f"colours carried on {name} through others", 100)
+        )
     for bits, name in ((1, "across"), (2, "down"), (3, "straight"), (12, "diagonally"), (15, "all_ways")):
         ops.append(Primitive(u, DRAW + 9, bits, f"connect_{name}", f"equal cells joined {name}", 85))
-    for bits, name in ((1, "left_right"), (2, "up_down"), (3, "both_ways"), (4, "half_turn"), (8, "transpose"), (11, "all")):
-        ops.append(Primitive(u, DRAW + 12, bits, f"complete_{name}", f"made symmetric ({name}) by filling empty cells", 85))
+    for bits, name in (
+        (1, "left_right"),
+        (2, "up_down"),
+        (3, "both_ways"),
+        (4, "half_turn"),
+        (8, "transpose"),
+        (11, "all"),
+    ):
+        ops.append(
+            Primitive(u, DRAW + 12, bits, f"complete_{name}", f"made symmetric ({name}) by filling empty cells", 85)
+        )
     for k, name in enumerate(("both", "across", "down", "slanted")):
         ops.append(Primitive(u, DRAW + 13, k, f"repeat_{name}", f"its period ({name}) carried on into empty cells", 85))
     for k, name in enumerate(("left_right", "up_down", "both", "all")):
         ops.append(Primitive(u, DRAW + 20, k, f"overlay_mirror_{name}", f"laid over its mirror image ({name})", 90))
     for c in palette.inputs:
         ops.append(Primitive(u, DRAW + 21, c, f"mirror_about_{c}", f"completed by mirroring about colour {c}", 90))
-        ops.append(Primitive(u, DRAW + 22, c, f"turn_about_{c}", f"completed by all eight symmetries about colour {c}", 90))
+        ops.append(
+            Primitive(u, DRAW + 22, c, f"turn_about_{c}", f"completed by all eight symmetries about colour {c}", 90)
+        )
     ops += [
         Primitive(u, DRAW + 23, 0, "extend_lines", "thin straight lines carried on until blocked", 85),
         Primitive(u, DRAW + 23, 1, "extend_lines_through", "thin straight lines carried on to the edge", 90),
@@ -262,39 +300,56 @@ def _split_ops() -> list[Primitive]:
         Primitive(s, 7, 0, "frame_insides", "what lies inside rectangular frames", 85),
     ]
     shapes = {2: "two_across", 3: "three_across", 4: "four_across", 0: "columns"}
-    ops += [Primitive(s, 3, 10 + k, f"panels_{n}" if k else n, "equal panels side by side", 75) for k, n in shapes.items()]
+    ops += [
+        Primitive(s, 3, 10 + k, f"panels_{n}" if k else n, "equal panels side by side", 75) for k, n in shapes.items()
+    ]
     shapes = {2: "two_down", 3: "three_down", 4: "four_down", 0: "rows"}
-    ops += [Primitive(s, 3, 10 * k + 1, f"panels_{n}" if k else n, "equal panels one below another", 75) for k, n in shapes.items()]
-    ops += [Primitive(s, 3, 22, "panels_2x2", "four equal panels", 80), Primitive(s, 3, 33, "panels_3x3", "nine equal panels", 80)]
+    ops += [
+        Primitive(s, 3, 10 * k + 1, f"panels_{n}" if k else n, "equal panels one below another", 75)
+        for k, n in shapes.items()
+    ]
+    ops += [
+        Primitive(s, 3, 22, "panels_2x2", "four equal panels", 80),
+        Primitive(s, 3, 33, "panels_3x3", "nine equal panels", 80),
+    ]
     return ops
 
 
-def _list_ops(palette: Palette) -> list[Primitive]:
+def _choice_ops(palette: Palette) -> list[Primitive]:
     ops = []
     for k, name in enumerate(PROPERTY_NAMES):
         for mode, word in enumerate(("most", "least", "odd")):
             if mode == 2 and name in ("copies", "same_shape", "same_colour"):
                 continue
-            ops.append(Primitive(PICK, k, mode, f"pick_{word}_{name}", f"the item with the {word} {name}", 50 if mode < 2 else 65))
+            meaning = f"the item with the {word} {name}"
+            ops.append(Primitive(PICK, k, mode, f"pick_{word}_{name}", meaning, 50 if mode < 2 else 65))
     for k in range(4):
         ops.append(Primitive(PICK, 100, k, f"item_{k + 1}", f"item {k + 1} of the list", 55 if k < 2 else 65))
     for k in (0, 1, 2, 3, 4, 5, 6, 10, 12, 13, 14, 15, 16, 17):
         name = PROPERTY_NAMES[k]
         for mode, word in enumerate(("most", "not_most", "least", "not_least")):
-            ops.append(Primitive(FILTER, k, mode, f"keep_{word}_{name}", f"items with {word.replace('_', ' ')} {name}", 70))
+            meaning = f"items with {word.replace('_', ' ')} {name}"
+            ops.append(Primitive(FILTER, k, mode, f"keep_{word}_{name}", meaning, 70))
     for c in palette.inputs:
         if c > 0:
             ops.append(Primitive(PICK, 200 + c, 0, f"pick_with_{c}", f"the only item holding colour {c}", 60))
             ops.append(Primitive(PICK, 200 + c, 1, f"pick_without_{c}", f"the only item lacking colour {c}", 65))
             ops.append(Primitive(FILTER, 200 + c, 0, f"with_{c}", f"items holding colour {c}", 70))
             ops.append(Primitive(FILTER, 200 + c, 1, f"without_{c}", f"items lacking colour {c}", 75))
-    for k, word in enumerate(("across", "down", "diagonal")):
-        ops.append(Primitive(FOLD, 7, k, f"length_{word}", f"a line ({word}) as long as the list", 95))
-    for k, word in enumerate(("first_on_top", "last_on_top", "small_on_top", "large_on_top")):
-        ops.append(Primitive(FOLD, 0, k, f"stack_{word}", "all items where they stand", 40 if k == 0 else 70))
+    return ops
+
+
+def _fold_ops() -> list[Primitive]:
+    lengths = ("across", "down", "diagonal")
+    ops = [Primitive(FOLD, 7, k, f"length_{n}", f"a line ({n}) as long as the list", 95) for k, n in enumerate(lengths)]
+    orders = ("first_on_top", "last_on_top", "small_on_top", "large_on_top")
+    ops += [
+        Primitive(FOLD, 0, k, f"stack_{n}", "all items where they stand", 70 if k else 40) for k, n in enumerate(orders)
+    ]
     for k, word in enumerate(("first", "last")):
         ops.append(Primitive(FOLD, 1, k, f"superpose_{word}_on_top", "equal-sized items over one another", 60))
-    for k, word in enumerate(("and", "one_only", "none", "first_only", "last_only", "not_all", "all_equal", "commonest")):
+    logic = ("and", "one_only", "none", "first_only", "last_only", "not_all", "all_equal", "commonest")
+    for k, word in enumerate(logic):
         ops.append(Primitive(FOLD, 2, k, f"cells_{word}", f"cell by cell: {word.replace('_', ' ')}", 65))
     for k, word in enumerate(("across", "down")):
         ops.append(Primitive(FOLD, 3, k, f"join_{word}", f"items joined {word}", 75))
@@ -303,10 +358,17 @@ def _list_ops(palette: Palette) -> list[Primitive]:
         ops.append(Primitive(FOLD, 5, k, f"colours_{word}", "one cell an item in its colour, by size", 85))
     for k, word in enumerate(("across", "down")):
         ops.append(Primitive(FOLD, 6, k, f"colours_in_place_{word}", "one cell an item in its colour, by place", 85))
-    for op in _colour_ops(palette) + _shape_ops(palette, canvas=False) + _draw_ops(palette):
-        if op.code in MAPPED:
-            ops.append(Primitive(MAP, op.code, op.p, f"each_{op.name}", f"each item: {op.meaning}", op.cost + 15))
     return ops
+
+
+def _list_ops(palette: Palette) -> list[Primitive]:
+    images = _colour_ops(palette) + _shape_ops(palette, canvas=False) + _draw_ops(palette)
+    maps = [
+        Primitive(MAP, op.code, op.p, f"each_{op.name}", f"each item: {op.meaning}", op.cost + 15)
+        for op in images
+        if op.code in MAPPED
+    ]
+    return _choice_ops(palette) + _fold_ops() + maps
 
 
 MAPPED = frozenset(
@@ -327,7 +389,3 @@ def catalogue() -> dict[str, Primitive]:
     """All primitives by name, with every colour as a constant."""
     everything = tuple(range(1, 10))
     return {op.name: op for op in vocabulary(Palette((0, *everything), everything), canvas=True)}
-
-
-Measure = Callable[[Primitive], int]
-"""A cost for each primitive, in tenths of a bit (how guidance enters the search)."""

@@ -20,6 +20,8 @@ from apps.experiments.engine.synthesis.layered import LayeredProgram
 from apps.experiments.engine.synthesis.primitives import Palette, Primitive, vocabulary
 from apps.experiments.engine.synthesis.program import Program
 from apps.experiments.engine.synthesis.rules import propose_candidates
+from apps.experiments.engine.synthesis.rules.base import Meter
+from apps.experiments.engine.synthesis.rules.cellwise import cellwise
 from apps.experiments.engine.synthesis.sizes import SizeRule
 from apps.tasks.engine.grids import is_valid
 from apps.tasks.engine.puzzle import Grid, Puzzle
@@ -32,6 +34,9 @@ STEPS_PER_RULE_STEP = 250
 
 STATE_RULE_METER = 20_000
 """Meter of one pass of learned rules over an intermediate image."""
+
+STATE_RULE_OVERHEAD = 4_000
+"""What such a pass costs beside its meter, in the meter's unit."""
 
 SHALLOW_COST = 155
 """Depth of the first enumeration, in tenths of a bit: about two primitives."""
@@ -163,15 +168,19 @@ class Search:
             done.add(key)
             first = LayeredProgram((tuple(dag.path(state)),), rule, int(dag.cost[state]) * 10)
             pairs = list(zip(images[:demos], targets, strict=True))
-            for found in propose_candidates(pairs, images[demos:], STATE_RULE_METER, ["cells"]):
+            meter = Meter(STATE_RULE_METER)
+            for found in cellwise(pairs, images[demos:], meter, depth=1):
                 program = ChainedProgram(first, found.program, first.cost + found.program.cost + 10 * frame.cost, frame)
                 self._add(program, frame, found.outputs, "chain")
-            self.steps += STATE_RULE_METER * STEPS_PER_RULE_STEP
+            self.steps += (meter.used + STATE_RULE_OVERHEAD) * STEPS_PER_RULE_STEP
 
     def _explore(self, puzzle: Puzzle, colours: Palette, rule: SizeRule, max_cost: int, steps: int) -> Dag:
         grids = [grid for grid, _ in puzzle.train] + list(puzzle.test_inputs)
         canvas = np.array([rule.size(grid) for grid in grids], np.int64)
         ops = vocabulary(colours, bool((canvas > 0).all()))
+        if self.seed:
+            order = np.random.default_rng(self.seed).permutation(len(ops))
+            ops = [ops[k] for k in order]
         costs = guided_costs(puzzle, ops) if self.config.guidance else [op.cost for op in ops]
         dag = explore(grids, ops, costs, canvas, max_cost, steps, self.config.prune)
         self.steps += dag.steps

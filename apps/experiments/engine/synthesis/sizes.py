@@ -71,7 +71,7 @@ def infer(puzzle: Puzzle) -> SizeRule:
     }
     sizes = {out.shape for _, out in puzzle.train}
     inputs = {grid.shape for grid, _ in puzzle.train}
-    if len(ratios) == 1 and (ratios == {(1, 1)} or len(inputs) > 1 or len(sizes) > 1):
+    if len(ratios) == 1 and (ratios == {(Fraction(1), Fraction(1))} or len(inputs) > 1 or len(sizes) > 1):
         height, width = next(iter(ratios))
         return SizeRule("scale", height, width)
     if len(sizes) == 1:

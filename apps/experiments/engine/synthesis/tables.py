@@ -132,9 +132,7 @@ def build_table(first: NDArray[np.int8], second: NDArray[np.int8], target: NDArr
     return tuple(int(v) for v in table.ravel())
 
 
-def apply_table(
-    table: tuple[int, ...], first: NDArray[np.int8], second: NDArray[np.int8]
-) -> NDArray[np.int8] | None:
+def apply_table(table: tuple[int, ...], first: NDArray[np.int8], second: NDArray[np.int8]) -> NDArray[np.int8] | None:
     """The output cell by cell; None if the pieces differ in size or show an unseen pair of colours."""
     if first.shape != second.shape:
         return None
@@ -190,7 +188,9 @@ def fit_tables(
     for m, k in found[:n].tolist():
         table = build_table(pieces[m], pieces[k], target)
         pair = (int(states[m]), int(states[k]))
-        outputs = tuple(apply_table(table, dag.image(pair[0], q), dag.image(pair[1], q)) for q in range(demos, dag.pairs))
+        outputs = tuple(
+            apply_table(table, dag.image(pair[0], q), dag.image(pair[1], q)) for q in range(demos, dag.pairs)
+        )
         cost = int(dag.cost[pair[0]]) + int(dag.cost[pair[1]]) + table_length(table)
         fits.append(TableFit(pair, table, outputs, cost))
     return fits, steps + used

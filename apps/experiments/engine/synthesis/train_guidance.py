@@ -49,7 +49,9 @@ def _sample(task: TaskData, generator: np.random.Generator, samples: int) -> lis
     return found
 
 
-def _pairs(dag: Dag, state: int, task: TaskData, demos: int) -> tuple[tuple[NDArray[np.int8], NDArray[np.int8]], ...] | None:
+def _pairs(
+    dag: Dag, state: int, task: TaskData, demos: int
+) -> tuple[tuple[NDArray[np.int8], NDArray[np.int8]], ...] | None:
     """The task's inputs with the state's images as outputs; None if an image is empty or all equal the inputs."""
     outputs = [freeze(dag.image(state, q)) for q in range(demos)]
     if any(not (out != 0).any() for out in outputs):

@@ -130,7 +130,7 @@ class Listener:
         from config.asgi import application
 
         address, _, query = path.partition("?")
-        self.socket = ApplicationCommunicator(
+        self.socket: Any = ApplicationCommunicator(  # type: ignore[no-untyped-call]
             application,
             {
                 "type": "websocket",

@@ -236,7 +236,8 @@ def test_ids_of_transactions_keep_their_place_when_the_short_counter_wraps() -> 
 
 
 def test_many_writers_at_once_and_a_reader_that_polls_meanwhile_sees_each_event_once(shared_database: str) -> None:
-    cursor, seen = head_cursor(), []
+    cursor = head_cursor()
+    seen: list[str] = []
 
     def write(name: str) -> None:
         for number in range(20):

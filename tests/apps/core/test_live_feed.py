@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 
 from apps.core.jobs.events import event_emit
-from apps.core.live import head_cursor, wakeup
+from apps.core.live import head_cursor, log, wakeup
 from apps.core.live import tailer as tailing
 from apps.core.live.feed import Feed
 from apps.core.live.log import EVERYTHING, Scope
@@ -119,7 +119,7 @@ async def test_a_cursor_before_the_floor_is_reset_once_and_the_stream_goes_on(li
 
 async def test_one_reading_serves_every_stream(live: Tailer, monkeypatch: pytest.MonkeyPatch) -> None:
     readings = []
-    read = tailing.read
+    read = log.read
 
     def counted(*arguments: object, **named: object) -> object:
         readings.append(arguments)
@@ -160,7 +160,7 @@ async def test_the_tailer_outlives_a_database_that_fails_and_misses_nothing(
 ) -> None:
     async with Feed(MINE, "now") as feed:
         await feed.next(timeout=0.2)
-        read, failures = tailing.read, iter(range(3))
+        read, failures = log.read, iter(range(3))
 
         def failing(*arguments: object, **named: object) -> object:
             if next(failures, None) is not None:

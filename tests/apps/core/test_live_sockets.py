@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from apps.core.accounts import api_key_create, api_key_revoke, token_create
 from apps.core.jobs.events import event_emit
-from apps.core.live import head_cursor, socket, streams
+from apps.core.live import Event, head_cursor, socket, streams
+from apps.core.live.log import Position
 from apps.core.live.messages import message
 from apps.core.live.tailer import Tailer
 from apps.core.models import Job, JobEvent, JobStatus, Role, User
@@ -60,21 +61,10 @@ async def test_each_type_has_its_published_shape(live: Tailer) -> None:
 def test_every_status_has_a_published_word() -> None:
     published = {"pending", "queued", "running", "completed", "failed", "cancelled"}
     for status in JobStatus.values:
-        event = streams.Event(
-            streams_position(), "job_1", "", 1, "status_change", {"old_status": "queued", "new_status": status}, NOW
-        )
-        told = message(event)
+        change = {"old_status": "queued", "new_status": status}
+        told = message(Event(Position(0, 1), "job_1", "", 1, "status_change", change, timezone.now()))
         assert told["new_status"] in published
         assert told["state"] == status
-
-
-def streams_position() -> Any:
-    from apps.core.live.log import Position
-
-    return Position(0, 1)
-
-
-NOW = timezone.now()
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.RESEARCHER, Role.CURATOR, Role.ADMIN])

@@ -132,7 +132,8 @@ def failure_of(error: BaseException, request: HttpRequest | None) -> TerrariumEr
     if isinstance(error, OperationalError | InterfaceError):
         return Unavailable("The database does not answer. Try again in a moment.", details={"error_id": error_id})
     return TerrariumError(
-        f"Something went wrong on our side. It has been recorded as {error_id}.", details={"error_id": error_id}
+        f"Something went wrong on our side. It has been recorded as {error_id}, and nothing you had saved is lost.",
+        details={"error_id": error_id},
     )
 
 
@@ -150,6 +151,8 @@ def unexpected_record(error: BaseException, request: HttpRequest | None) -> str:
         "stack_trace": "".join(traceback.format_exception(error))[-20000:],
         "dedupe_key": error_id,
     }
+    if _is_out_of_reach(error):  # then there is nothing to record it with, and asking again takes long
+        return error_id
     if _in_event_loop():  # the database is not for the loop's thread
         threading.Thread(target=_record_apart, args=(record,), name="record-error").start()
     else:
@@ -169,6 +172,12 @@ def _record_apart(record: Mapping[str, Any]) -> None:
         _record(record)
     finally:
         connection.close()
+
+
+def _is_out_of_reach(error: BaseException) -> bool:
+    """Whether a PostgreSQL server could not be talked to at all; what the server itself refuses has a state."""
+    connecting = isinstance(error, OperationalError | InterfaceError) and connection.vendor == "postgresql"
+    return connecting and getattr(error.__cause__, "sqlstate", None) is None
 
 
 def _in_event_loop() -> bool:

@@ -8,10 +8,9 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
-from django.utils.crypto import get_random_string
 
 from apps.core.errors import Forbidden, TerrariumError
-from apps.core.failures import describe, error_body, error_headers, is_generic, of_status, unexpected_record
+from apps.core.failures import describe, error_body, error_headers, failure_of, is_generic, of_status
 
 logger = logging.getLogger(__name__)
 
@@ -95,10 +94,9 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse: 
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: only an id is shown; the fault itself is found under it among the system events."""
-    error_id = getattr(request, "error_id", None) or f"err_{get_random_string(12)}"
-    message = "It has been recorded, and nothing you had saved is lost."
-    return error_page(request, TerrariumError(message, details={"error_id": error_id}), alone=True)
+    """500 or 503: only an id is shown; the fault itself is found under it among the system events."""
+    failure = getattr(request, "failure", None) or TerrariumError("Something went wrong on our side.")
+    return error_page(request, failure, alone=True)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -114,4 +112,4 @@ def remember_fault(*, request: HttpRequest | None = None, **_signal: Any) -> Non
     """Receiver of `got_request_exception`: keep the fault before `handler500` words it."""
     error = sys.exc_info()[1]
     if request is not None and error is not None:
-        request.error_id = unexpected_record(error, request)  # type: ignore[attr-defined]
+        request.failure = failure_of(error, request)  # type: ignore[attr-defined]

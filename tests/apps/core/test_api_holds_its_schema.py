@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -53,7 +56,18 @@ UNSOUND = [
 
 
 @pytest.fixture
-def lab(people: People, settings: Any) -> dict[str, str]:
+def one_connection() -> Iterator[None]:
+    """The server's habit of closing connections between requests would end the test's transaction."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def lab(people: People, settings: Any, one_connection: None) -> dict[str, str]:
     """One of everything, and an admin's key that is not slowed down."""
     settings.CONFIG = settings.CONFIG.model_copy(update={"api_requests_per_minute": 10**9})
     mine, text = api_key_create(owner=people.admin, name="schema", scopes=["read", "write", "admin"])

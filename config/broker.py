@@ -19,12 +19,12 @@ from kombu.utils import json as kombu_json
 class Channel(filesystem.Channel):
     """A channel of files."""
 
-    def _put(self, queue: Any, message: Any, **_: Any) -> None:
+    def _put(self, queue: Any, payload: Any, **_: Any) -> None:
         name = f"{round(time.monotonic() * 1000)}_{uuid.uuid4()}"
         unfinished = os.path.join(self.data_folder_out, f".{name}.unfinished")
         try:
             with open(unfinished, "wb") as file:
-                file.write(_encoded(message))
+                file.write(_encoded(payload))
             os.replace(unfinished, os.path.join(self.data_folder_out, f"{name}.{queue}.msg"))
         except OSError as error:
             raise ChannelError(f"Cannot add {name} to {self.data_folder_out}") from error

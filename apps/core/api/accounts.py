@@ -12,9 +12,9 @@ from pydantic import Field, model_validator
 from apps.core import accounts
 from apps.core.access import member, require_role, scopes_of
 from apps.core.accounts.keys import is_active
-from apps.core.api.schemas import SuccessResponse
+from apps.core.api.schemas import Moment, SuccessResponse
 from apps.core.doors import spend_anonymous
-from apps.core.errors import Forbidden, Invalid, Unauthorized
+from apps.core.errors import Forbidden, Unauthorized
 from apps.core.models import ApiKey, User
 from apps.core.pagination import Page, PageQuery, paginate
 
@@ -85,7 +85,7 @@ class KeyIn(Schema):
 
     name: str = Field(min_length=1, max_length=100)
     scopes: list[Scope] = Field(["read"], min_length=1, max_length=3)
-    expires_at: datetime | None = None
+    expires_at: Moment | None = Field(None, description="With time zone; null for a key that ends only when revoked.")
 
 
 class UserOut(Schema):
@@ -170,12 +170,7 @@ def keys_list(request: HttpRequest, paging: Query[PageQuery]) -> dict[str, Any]:
 @router.post("/keys", response={201: KeyCreated}, summary="Make a key")
 def keys_create(request: HttpRequest, payload: KeyIn) -> Status[dict[str, Any]]:
     """A new key of yours; it can do no more than the access that makes it."""
-    expires_at = payload.expires_at
-    if expires_at is not None and expires_at.tzinfo is None:
-        raise Invalid("Give the time zone too, as in 2030-01-01T00:00:00Z.", field="expires_at")
-    key, text = accounts.api_key_create(
-        owner=member(request), name=payload.name, scopes=payload.scopes, expires_at=expires_at
-    )
+    key, text = accounts.api_key_create(owner=member(request), **payload.model_dump())
     return Status(201, {**_key_out(key), "key": text})
 
 

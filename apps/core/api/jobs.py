@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
 from ninja import Path, Query, Router, Schema, Status
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from apps.core.access import member
+from apps.core.api.schemas import Moment
 from apps.core.jobs import job_cancel, job_pause, job_resume, job_retry
 from apps.core.jobs.queries import attempts, job_get, jobs
 from apps.core.models import Job, JobAttempt
@@ -94,7 +95,7 @@ class JobQuery(Schema):
     queue: str = Field("", max_length=32)
     topic: str = Field("", max_length=64)
     owner: str = Field("", max_length=150, description="A user's name.")
-    since: AwareDatetime | None = Field(None, description="Made at this moment or later, with time zone.")
+    since: Moment | None = Field(None, description="Made at this moment or later, with time zone.")
     quarantined: bool | None = None
 
 

@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from django.http import HttpRequest
 from ninja import Query, Router, Schema
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from apps.core.access import member
+from apps.core.api.schemas import Moment
 from apps.core.health import (
     GPUInfo,
     HealthStatus,
@@ -55,8 +56,8 @@ class SystemEventQuery(Schema):
     severity: SeverityName | None = None
     source: str = Field("", max_length=64)
     event_type: str = Field("", max_length=64)
-    since: AwareDatetime | None = Field(None, description="From this moment on, with time zone.")
-    until: AwareDatetime | None = Field(None, description="Before this moment, with time zone.")
+    since: Moment | None = Field(None, description="From this moment on, with time zone.")
+    until: Moment | None = Field(None, description="Before this moment, with time zone.")
     resolved: bool | None = None
 
 

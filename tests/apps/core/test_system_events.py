@@ -180,6 +180,10 @@ def test_by_api(people: People, program: Callable[..., Program]) -> None:
     assert caller.call("get", "/api/v1/system/events?resolved=true").json()["total"] == 1
     assert caller.call("get", "/api/v1/system/events?severity=loud").status_code == 422
     assert caller.call("get", "/api/v1/system/events?since=2020-01-01T00:00:00").status_code == 422, "no time zone"
+    odd = caller.call("get", "/api/v1/system/events?since=2020-01-01T00:00:00-23:59")
+    assert odd.status_code == 200, "PostgreSQL takes no such offset, so it is turned into UTC first"
+    outside = caller.call("get", "/api/v1/system/events?since=0001-01-01T00:00:00%2B20:00")
+    assert outside.json()["error"]["details"]["field"] == "since"
     past = caller.call("get", "/api/v1/system/events?page=9&page_size=1").json()
     assert (past["items"], past["total"], past["pages"]) == ([], 2, 2)
 

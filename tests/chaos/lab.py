@@ -22,7 +22,16 @@ ROOT = Path(__file__).resolve().parents[2]
 class Lab:
     """Starts what belongs to a lab and restarts what dies, as an operator's supervisor would."""
 
-    def __init__(self, folder: Path, *, backend: str, lease: float, workers: int, concurrency: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        backend: str,
+        lease: float,
+        workers: int,
+        concurrency: int,
+        urls: tuple[str, str] | None = None,
+    ) -> None:
         self.folder, self.lease, self.concurrency = folder, lease, concurrency
         self.port = free_port()
         self.postgres: PrivatePostgres | None = None
@@ -30,7 +39,9 @@ class Lab:
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("TERRARIUM_")}
         for name in ("DATABASE_URL", "REDIS_URL"):
             self.environment.pop(name, None)
-        if backend == "production":
+        if urls is not None:
+            self.environment |= {"DATABASE_URL": urls[0], "REDIS_URL": urls[1]}
+        elif backend == "production":
             self.postgres, self.redis = PrivatePostgres(), PrivateRedis()
             self.postgres.start()
             self.redis.start()
@@ -68,6 +79,11 @@ class Lab:
 
     def keep(self) -> None:
         """Start what is not running."""
+        self.keep_workers()
+        self.keep_server()
+
+    def keep_workers(self) -> None:
+        """Start workers that are not running."""
         for index, worker in enumerate(self.workers):
             if worker is None or worker.poll() is not None:
                 self.workers[index] = self._start(
@@ -78,6 +94,9 @@ class Lab:
                     f"--concurrency={self.concurrency}",
                     f"--name=chaos{index}",
                 )
+
+    def keep_server(self) -> None:
+        """Start the web server if it is not running."""
         if self.server is None or self.server.poll() is not None:
             options = ["--port", str(self.port), "--log-level", "warning", "--lifespan", "off"]
             self.server = self._start("web", "-m", "uvicorn", "config.asgi:application", *options)

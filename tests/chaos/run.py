@@ -207,9 +207,11 @@ def _hurt(lab: Lab, options: argparse.Namespace) -> list[str]:
     print(f"executions: {_patiently(_outcomes)}; {events} events; the client connected {follower.connections} times")
     times = sorted(recoveries(harm.worker_kills))
     if times:
-        median = times[len(times) // 2]
+        median, limit = times[len(times) // 2], lab.lease + 3
+        prompt = sum(time <= limit for time in times)
         print(
-            f"from a worker's death to its job queued again: median {median:.1f} s, at most {times[-1]:.1f} s ({len(times)})"
+            f"from a worker's death to its job queued again: median {median:.1f} s, at most {times[-1]:.1f} s; "
+            f"{prompt} of {len(times)} within {limit:g} s (more where no worker was left meanwhile)"
         )
     wrong = complaints(job_ids, follower.seen)
     if follower.resets:

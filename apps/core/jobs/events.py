@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from apps.core.jobs.clock import update_returning
-from apps.core.models import Job, JobEvent
+from apps.core.jobs.rows import insert, json_value
+from apps.core.models import Job
 
+_COLUMNS = ("job_id", "topic", "seq", "type", "payload", "at")
 EVENT_TYPES = ("log", "metrics", "status_change", "progress", "result")
 
 
@@ -61,25 +64,22 @@ def write(rows: Sequence[tuple[Job | None, EventEntry]]) -> None:
     for job, _ in rows:
         if job is not None:
             left[job.pk] = left.get(job.pk, 0) + 1
+    moment = connection.ops.adapt_datetimefield_value
     now = timezone.now()
-    made = []
+    made: list[tuple[Any, ...]] = []
+    names: set[str] = set()
     for job, entry in rows:
-        seq = 0
+        seq, topic = 0, entry.topic
         if job is not None:
             left[job.pk] -= 1
-            seq = job.last_seq - left[job.pk]
-        made.append(
-            JobEvent(
-                job_id=job.pk if job else None,
-                topic=job.topic if job else entry.topic,
-                seq=seq,
-                type=entry.type,
-                payload=dict(entry.payload),
-                at=entry.at or now,
-            )
-        )
-    JobEvent.objects.bulk_create(made)
-    wake_on_commit({name for event in made for name in (event.topic, event.job_id) if name})
+            seq, topic = job.last_seq - left[job.pk], job.topic
+            names.add(job.pk)
+        if topic:
+            names.add(topic)
+        payload = json.dumps(dict(entry.payload))
+        made.append((job.pk if job else None, topic, seq, entry.type, payload, moment(entry.at or now)))
+    insert("core_jobevent", _COLUMNS, made, values=["%s", "%s", "%s", "%s", json_value(), "%s"])
+    wake_on_commit(names)
 
 
 def status_change(old: str, new: str, **more: Any) -> EventEntry:
@@ -90,6 +90,8 @@ def status_change(old: str, new: str, **more: Any) -> EventEntry:
 def wake_on_commit(topics: Iterable[str]) -> None:
     """Tell live readers of these jobs and topics, once the rows can be seen."""
     names = sorted(topics)
+    if not names:
+        return
     transaction.on_commit(lambda: _wake(names), robust=True)
 
 

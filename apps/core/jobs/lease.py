@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from apps.core.jobs.clock import in_seconds, update_returning
 from apps.core.jobs.events import EventEntry, status_change, write
+from apps.core.jobs.rows import insert, now_value
 from apps.core.jobs.transitions import tell_status
 from apps.core.models import Job, JobAttempt, JobStatus
 
@@ -36,6 +37,7 @@ class Asked:
         return self.fenced or self.cancel or self.pause or self.overdue
 
 
+_EMPTY = ("error_code", "error_message", "stack_trace")
 _SET = """
     status = 'running', attempt = attempt + 1, worker = %s, lease_expires_at = {lease}, available_at = NULL,
     started_at = COALESCE(started_at, {now}), progress = 0, progress_note = '', last_seq = last_seq + 1,
@@ -84,9 +86,7 @@ def claim(
             if limit < 1:
                 return []
         jobs = _claim_rows(queue, worker, lease_seconds, limit)
-        JobAttempt.objects.bulk_create(
-            JobAttempt(job_id=job.pk, number=job.attempt, worker=worker, host=host, started_at=Now()) for job in jobs
-        )
+        _open_attempts(jobs, worker, host)
         change = status_change(JobStatus.QUEUED, JobStatus.RUNNING)
         write([(job, change) for job in jobs])
         for job in jobs:
@@ -112,6 +112,12 @@ def _claim_rows(queue: str, worker: str, lease_seconds: float, limit: int) -> li
     else:
         rows = Job.objects.raw(_CLAIM["sqlite"], [worker, f"{lease_seconds:.3f}", *pick])
     return sorted(rows, key=lambda job: (-job.priority, job.fair_tag, job.pk))
+
+
+def _open_attempts(jobs: Sequence[Job], worker: str, host: str) -> None:
+    columns = ("job_id", "number", "worker", "host", "outcome", "started_at", *_EMPTY)
+    rows = [(job.pk, job.attempt, worker, host, JobStatus.RUNNING.value) for job in jobs]
+    insert("core_jobattempt", columns, rows, values=["%s"] * 5 + [now_value()] + ["''"] * len(_EMPTY))
 
 
 def _running_on_host(queue: str, host: str) -> int:

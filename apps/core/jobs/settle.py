@@ -6,6 +6,7 @@ A worker and a sweeper may both come to settle the same attempt; the compare-and
 from __future__ import annotations
 
 import json
+import logging
 import random
 import traceback
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from typing import Any, Literal
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models.functions import Now
 
+from apps.core.jobs import bulk
 from apps.core.jobs.clock import in_seconds
 from apps.core.jobs.doorbell import ring_on_commit
 from apps.core.jobs.events import EventEntry
@@ -22,6 +24,8 @@ from apps.core.jobs.kinds import Finished, Usage
 from apps.core.jobs.lease import Fenced
 from apps.core.jobs.transitions import end_attempt, failures, guarded_hook, move, record_failure, tell_finish
 from apps.core.models import AttemptOutcome, Job, JobStatus
+
+logger = logging.getLogger("terrarium.jobs")
 
 MAX_KILLS = 3
 """A job that took this many processes down with it is not tried again."""
@@ -95,14 +99,31 @@ def settle(job_id: str, attempt: int, verdict: Verdict, *, expired_only: bool = 
 
 
 def settle_all(ended: Sequence[tuple[str, int, Verdict]]) -> list[tuple[str, int]]:
-    """Settle many in one transaction, each in its own savepoint; returns those that were fenced."""
-    fenced = []
+    """Settle many in one transaction; returns those that were fenced.
+
+    Completed ones are written together. Should that fail, each is settled in a savepoint of its own.
+    """
+    done = [(*one, _result_event(one[2].result)) for one in ended if one[2].outcome == "completed"]
+    rest = [one for one in ended if one[2].outcome != "completed"]
+    if done:
+        try:
+            with transaction.atomic():
+                return bulk.complete(done) + _settle_each(rest)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            logger.info("completing %d jobs together failed; each alone now", len(done), exc_info=True)
     with transaction.atomic():
-        for job_id, attempt, verdict in ended:
-            try:
-                settle(job_id, attempt, verdict)
-            except Fenced:
-                fenced.append((job_id, attempt))
+        return _settle_each(ended)
+
+
+def _settle_each(ended: Sequence[tuple[str, int, Verdict]]) -> list[tuple[str, int]]:
+    fenced = []
+    for job_id, attempt, verdict in ended:
+        try:
+            settle(job_id, attempt, verdict)
+        except Fenced:
+            fenced.append((job_id, attempt))
     return fenced
 
 
@@ -189,7 +210,9 @@ def _to(job: Job, verdict: Verdict, status: str, **values: Any) -> Job:
     """Write the new status of a job whose row we hold."""
     if status == JobStatus.FAILED and verdict.error_code == "quarantined":
         values["quarantined_at"] = Now()
-    note = {"reason": verdict.error_code, "attempt": job.attempt} if verdict.error_code else {"attempt": job.attempt}
+    note: dict[str, Any] = {"attempt": job.attempt}
+    if verdict.error_code:
+        note["reason"] = verdict.error_code
     moved = move(
         Job.objects.filter(pk=job.pk, attempt=job.attempt),
         old=JobStatus.RUNNING,

@@ -25,10 +25,10 @@ from typing import Any
 
 import bench.single_core  # noqa: F401  (before numpy)
 from apps.experiments.engine import registry, scoring
-from apps.experiments.engine.strategy import Budget, Strategy, StrategyConfig
+from apps.experiments.engine.strategy import ATTEMPTS_PER_TEST, Budget, Strategy, StrategyConfig
 from apps.tasks.engine import formats
-from apps.tasks.engine.grids import parse_grid, to_lists
-from apps.tasks.engine.puzzle import Puzzle
+from apps.tasks.engine.grids import parse_grid, same, to_lists
+from apps.tasks.engine.puzzle import Grid, Puzzle
 
 ICECUBER = Path(__file__).parent / "data" / "icecuber.json"
 AGGREGATES_ONLY = ("arc1/evaluation", "arc2/evaluation")
@@ -149,6 +149,11 @@ def solve_all(
     return {task_id: answers[task_id] for task_id, _ in puzzles}
 
 
+def _first_hit(attempts: Sequence[Grid], truth: Grid | None) -> int:
+    """Which attempt was right (0 or 1), -1 if none."""
+    return next((k for k, attempt in enumerate(attempts[:ATTEMPTS_PER_TEST]) if same(attempt, truth)), -1)
+
+
 def _scored(tasks: Sequence[formats.TaskData], answers: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Per task: attempts (a pair a test input), hits, core-seconds, confidence."""
     results = {}
@@ -160,6 +165,7 @@ def _scored(tasks: Sequence[formats.TaskData], answers: dict[str, dict[str, Any]
         results[task.raw_id] = {
             "attempts": attempts,
             "hits": scoring.hits(grids, task.truths()),
+            "first_hits": [_first_hit(per_test, truth) for per_test, truth in zip(grids, task.truths(), strict=True)],
             "core_seconds": round(answer["core_seconds"], 4),
             "confidence": min((per_test[0]["confidence"] if per_test else 0.0) for per_test in predictions),
             "peak_mb": round(answer["peak_mb"], 1),
@@ -246,22 +252,27 @@ def report(result: dict[str, Any], compare_with: str) -> None:
         print(f"  against {compare_with}: {paired}")
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command line's options."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--tasks", required=True, help="a canonical set, arc2/clean, or a folder of task files")
+    options.add_argument("--strategy", default="program_synthesis")
+    options.add_argument("--seconds", type=float, default=1.0, help="core-seconds a task")
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--out", default="", help="write the result here as JSON")
+    options.add_argument("--config", default="{}", help="the strategy's config as JSON")
+    options.add_argument("--workers", type=int, default=1)
+    options.add_argument("--limit", type=int, default=0, help="only this many tasks, evenly spaced")
+    options.add_argument("--skip", type=int, default=0, help="leave out the first tasks")
+    options.add_argument("--ids", default="", help="only these ids, comma-separated")
+    options.add_argument("--memory-mb", type=int, default=2048)
+    options.add_argument("--compare", default="", help="an earlier result to compare with, task by task")
+    return options
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", required=True, help="a canonical set, arc2/clean, or a folder of task files")
-    parser.add_argument("--strategy", default="program_synthesis")
-    parser.add_argument("--seconds", type=float, default=1.0, help="core-seconds a task")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", default="", help="write the result here as JSON")
-    parser.add_argument("--config", default="{}", help="the strategy's config as JSON")
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--limit", type=int, default=0, help="only this many tasks, evenly spaced")
-    parser.add_argument("--skip", type=int, default=0, help="leave out the first tasks")
-    parser.add_argument("--ids", default="", help="only these ids, comma-separated")
-    parser.add_argument("--memory-mb", type=int, default=2048)
-    parser.add_argument("--compare", default="", help="an earlier result to compare with, task by task")
-    args = parser.parse_args(argv)
+    args = parser().parse_args(argv)
     result = run(args)
     if args.out:
         Path(args.out).parent.mkdir(parents=True, exist_ok=True)

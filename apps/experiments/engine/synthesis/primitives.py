@@ -323,8 +323,7 @@ def _choice_ops(palette: Palette) -> list[Primitive]:
                 continue
             meaning = f"the item with the {word} {name}"
             ops.append(Primitive(PICK, k, mode, f"pick_{word}_{name}", meaning, 50 if mode < 2 else 65))
-    for k in range(4):
-        ops.append(Primitive(PICK, 100, k, f"item_{k + 1}", f"item {k + 1} of the list", 55 if k < 2 else 65))
+    ops += [Primitive(PICK, 100, k, f"item_{k + 1}", f"item {k + 1} of the list", 65 - 10 * (k < 2)) for k in range(4)]
     for k in (0, 1, 2, 3, 4, 5, 6, 10, 12, 13, 14, 15, 16, 17):
         name = PROPERTY_NAMES[k]
         for mode, word in enumerate(("most", "not_most", "least", "not_least")):
@@ -346,8 +345,8 @@ def _fold_ops() -> list[Primitive]:
     ops += [
         Primitive(FOLD, 0, k, f"stack_{n}", "all items where they stand", 70 if k else 40) for k, n in enumerate(orders)
     ]
-    for k, word in enumerate(("first", "last")):
-        ops.append(Primitive(FOLD, 1, k, f"superpose_{word}_on_top", "equal-sized items over one another", 60))
+    over = ("superpose_first_on_top", "superpose_last_on_top")
+    ops += [Primitive(FOLD, 1, k, name, "equal-sized items over one another", 60) for k, name in enumerate(over)]
     logic = ("and", "one_only", "none", "first_only", "last_only", "not_all", "all_equal", "commonest")
     for k, word in enumerate(logic):
         ops.append(Primitive(FOLD, 2, k, f"cells_{word}", f"cell by cell: {word.replace('_', ' ')}", 65))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from apps.experiments.engine.strategy import ATTEMPTS_PER_TEST, Prediction
@@ -15,13 +19,38 @@ if TYPE_CHECKING:
 VOTE_BITS = 6.0
 """Bits of description length by which one program counts half as much as another in a vote."""
 
+CALIBRATION = Path(__file__).with_name("confidence.json")
+"""Weights of the logistic model behind `confidence`, fitted by `python -m bench.engine_calibrate`."""
 
-def answers(puzzle: Puzzle, candidates: list[Candidate], vote: bool) -> tuple[tuple[Prediction, ...], ...]:
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """A grid to answer with: its cheapest program, and its share of all programs' votes (0..1)."""
+
+    grid: Grid
+    candidate: Candidate
+    share: float
+
+
+@cache
+def _weights() -> dict[str, float]:
+    weights: dict[str, float] = json.loads(CALIBRATION.read_text("utf-8"))["weights"]
+    return weights
+
+
+def confidence(share: float, cost: int, rank: int) -> float:
+    """Probability that an answer is right, from its share of the votes, its cost (hundredths of a bit) and its rank."""
+    weights = _weights()
+    log_odds = weights["constant"] + weights["share"] * share + weights["cost"] * cost / 1000 + weights["rank"] * rank
+    return round(1 / (1 + math.exp(-log_odds)), 4)
+
+
+def ranked(puzzle: Puzzle, candidates: list[Candidate], vote: bool) -> tuple[tuple[Ranked, ...], ...]:
     """For each test input the two best distinct grids among the candidates' outputs (fewer if there are fewer)."""
     return tuple(_rank(index, candidates, vote) for index in range(len(puzzle.test_inputs)))
 
 
-def _rank(index: int, candidates: list[Candidate], vote: bool) -> tuple[Prediction, ...]:
+def _rank(index: int, candidates: list[Candidate], vote: bool) -> tuple[Ranked, ...]:
     weight: dict[str, float] = {}
     best: dict[str, Candidate] = {}
     for candidate in candidates:
@@ -34,16 +63,31 @@ def _rank(index: int, candidates: list[Candidate], vote: bool) -> tuple[Predicti
         if key not in best or candidate.cost < best[key].cost:
             best[key] = candidate
     total = math.fsum(weight.values())
-    ranked = sorted(weight, key=lambda key: (-round(weight[key], 12), best[key].cost, key))
-    return tuple(_prediction(best[key], index, weight[key] / total) for key in ranked[:ATTEMPTS_PER_TEST])
+    order = sorted(weight, key=lambda key: (-round(weight[key], 12), best[key].cost, key))
+    found = []
+    for key in order[:ATTEMPTS_PER_TEST]:
+        output = best[key].outputs[index]
+        if output is not None:
+            found.append(Ranked(output, best[key], weight[key] / total))
+    return tuple(found)
 
 
-def _prediction(candidate: Candidate, index: int, share: float) -> Prediction:
-    grid: Grid | None = candidate.outputs[index]
-    assert grid is not None
-    return Prediction(
-        grid=grid,
-        confidence=min(1.0, share),
-        program=candidate.program.text(),
-        program_data=candidate.program.to_data(),
+def predictions(choices: tuple[tuple[Ranked, ...], ...]) -> tuple[tuple[Prediction, ...], ...]:
+    """The choices as attempts, with confidence, readable program and its JSON form."""
+    return tuple(
+        tuple(
+            Prediction(
+                grid=choice.grid,
+                confidence=confidence(choice.share, choice.candidate.cost, rank),
+                program=choice.candidate.program.text(),
+                program_data=choice.candidate.program.to_data(),
+            )
+            for rank, choice in enumerate(per_test)
+        )
+        for per_test in choices
     )
+
+
+def answers(puzzle: Puzzle, candidates: list[Candidate], vote: bool) -> tuple[tuple[Prediction, ...], ...]:
+    """`ranked` and `predictions` in one."""
+    return predictions(ranked(puzzle, candidates, vote))

@@ -11,7 +11,7 @@ from pydantic import Field
 from apps.experiments.engine.strategy import Budget, Report, Solution, Step, StrategyConfig, silent
 from apps.experiments.engine.synthesis.program import decode
 from apps.experiments.engine.synthesis.search import Search
-from apps.experiments.engine.synthesis.selection import answers
+from apps.experiments.engine.synthesis.selection import predictions, ranked
 from apps.tasks.engine.grids import freeze
 from apps.tasks.engine.puzzle import Grid, Puzzle
 
@@ -55,12 +55,17 @@ class ProgramSynthesis:
         steps = int(budget.core_seconds * STEPS_PER_CORE_SECOND)
         search = Search(puzzle, config, steps, budget.hard_seconds, seed, report)
         search.run()
-        predictions = answers(puzzle, search.candidates, vote=config.vote)
+        choices = ranked(puzzle, search.candidates, vote=config.vote)
         return Solution(
-            predictions=predictions,
+            predictions=predictions(choices),
             steps_used=search.steps,
             hard_stopped=search.hard_stopped,
-            details={"candidates": len(search.candidates), "states": search.states},
+            details={
+                "candidates": len(search.candidates),
+                "states": search.states,
+                "ranked": [[(round(c.share, 4), c.candidate.cost) for c in per_test] for per_test in choices],
+                "sources": [[c.candidate.source for c in per_test] for per_test in choices],
+            },
         )
 
     def replay(self, program_data: Mapping[str, Any], grid: Grid) -> Sequence[Step]:

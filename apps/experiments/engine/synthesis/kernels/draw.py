@@ -637,12 +637,12 @@ def patch_fill(a, h, w, b, side):
     n = 0
     for i in range(h - side + 1):
         for j in range(w - side + 1):
-            known = True
+            whole = True
             for y in range(side):
                 for x in range(side):
                     if a[i + y, j + x] == 0:
-                        known = False
-            if not known:
+                        whole = False
+            if not whole:
                 continue
             for k in range(8):
                 key = np.int64(7)

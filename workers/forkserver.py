@@ -16,14 +16,16 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from config.env import BASE_DIR
 from workers import orphans
 from workers.children import PR_SET_CHILD_SUBREAPER, _libc
 from workers.runners import ChildTask
 
 logger = logging.getLogger("terrarium.workers")
+
+BASE_DIR = Path(__file__).resolve().parent.parent
 
 WARM_SECONDS = 180.0
 _THREAD_VARIABLES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")

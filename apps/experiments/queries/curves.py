@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from apps.experiments.engine.scoring import solve_curve
 from apps.experiments.models import TERMINAL_SOLVES, Solve
 
-MAX_POINTS = 200
+MAX_POINTS = 100
 
 
 @dataclass(frozen=True)

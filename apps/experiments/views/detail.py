@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from apps.core.access import member, page_role
+from apps.core.charts import Chart
 from apps.core.security import allow_inline_styles
 from apps.experiments import charts, queries, services
 from apps.experiments.models import ExperimentRun, Solve, SolveStatus
@@ -38,6 +40,7 @@ RESULTS: dict[str, tuple[str, Q]] = {
     "cancelled": ("Cancelled", Q(status=SolveStatus.CANCELLED)),
 }
 PAGE_SIZE = 50
+CHART_SECONDS = 3600
 
 
 def read_page(request: HttpRequest, experiment_id: str) -> RunPage:
@@ -81,9 +84,23 @@ def matrix(request: HttpRequest, experiment_id: str) -> HttpResponse:
 def curves(request: HttpRequest, experiment_id: str) -> HttpResponse:
     """Score against effort."""
     page = read_page(request, experiment_id)
-    found = queries.curves(run_id=page.run.run_id) if page.run else []
-    drawable = page.is_active or any(curve.points for curve in found)
-    return show(request, page, "curves", {"chart": charts.solve_curve_chart(found) if drawable else None})
+    return show(request, page, "curves", {"chart": _chart(page)})
+
+
+def _chart(page: RunPage) -> Chart | None:
+    """The curve of a run, drawn again only when its answers changed: Bokeh takes its time."""
+    if page.run is None or page.totals is None:
+        return None
+    totals = page.totals
+    key = f"solve-curve:{page.run.run_id}:{totals.done}:{totals.strict}:{totals.core_seconds:.6f}"
+    chart: Chart | None = cache.get(key)
+    if chart is None:
+        found = queries.curves(run_id=page.run.run_id)
+        if not page.is_active and not any(curve.points for curve in found):
+            return None
+        chart = charts.solve_curve_chart(found)
+        cache.set(key, chart, CHART_SECONDS)
+    return chart
 
 
 @page_role("viewer")

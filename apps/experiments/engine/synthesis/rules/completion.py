@@ -61,7 +61,7 @@ def _kinds(group: int) -> Any:
 
 
 @njit(cache=True)
-def symmetric(g: Any, hidden: int, group: int) -> Any:
+def symmetric(g: Any, hidden: int, group: int) -> Any:  # noqa: C901 (one compiled loop)
     """The grid completed by the best centre of `group`, and how many known cells supported it (0: none)."""
     h, w = g.shape
     kinds = _kinds(group)
@@ -142,7 +142,7 @@ def _shift_support(g: Any, hidden: int, dy: int, dx: int) -> int:
 
 
 @njit(cache=True)
-def repeated(g: Any, hidden: int) -> Any:
+def repeated(g: Any, hidden: int) -> Any:  # noqa: C901 (one compiled loop)
     """The grid completed by its best supported shifts, and the support of the first (0: none)."""
     h, w = g.shape
     out = g.copy()
@@ -198,7 +198,7 @@ def repeated(g: Any, hidden: int) -> Any:
 
 
 @njit(cache=True)
-def lattice(g: Any, hidden: int) -> Any:
+def lattice(g: Any, hidden: int) -> Any:  # noqa: C901 (one compiled loop)
     """The grid completed by its smallest consistent lattice, and the known cells (0: no lattice).
 
     A lattice repeats every p columns and, moved by a columns, every q rows; it must tell every hidden cell.
@@ -310,7 +310,9 @@ def completions(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candi
                     result.append(found)
                 continue
             changed = full != given
-            if not changed.any() or (full == wanted)[changed].mean() < 0.5 and (given == wanted)[changed].mean() > 0.2:
+            if not changed.any() or (
+                (full == wanted)[changed].mean() < 0.5 and (given == wanted)[changed].mean() > 0.2
+            ):
                 continue
             found = try_calls((("complete", (hidden, group)),), 600, "completion", pairs, tests)
             if found is not None:

@@ -24,7 +24,7 @@ NONE = 10
 
 
 @njit(cache=True)
-def label(g: Any, mode: int, bg: int) -> Any:
+def label(g: Any, mode: int, bg: int) -> Any:  # noqa: C901 (one compiled loop)
     """Label components in scan order; -1 where the cell belongs to none.
 
     Modes: 0 same colour, 4-connected, every cell; 1 same colour, 8-connected, not background;
@@ -81,7 +81,7 @@ def label(g: Any, mode: int, bg: int) -> Any:
 
 
 @njit(cache=True)
-def _mix(a: int, b: int) -> int:
+def _mix(a: int, b: int) -> Any:
     x = np.uint64(a) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(b) * np.uint64(0xC2B2AE3D27D4EB4F)
     x ^= x >> np.uint64(29)
     x *= np.uint64(0xBF58476D1CE4E5B9)
@@ -137,7 +137,7 @@ def boxes(labels: Any, n: int) -> Any:
 
 
 @njit(cache=True)
-def _euler(labels: Any, n: int, eight: bool) -> Any:
+def _euler(labels: Any, n: int, eight: bool) -> Any:  # noqa: C901 (one compiled loop)
     """Holes of each component: one minus its Euler number, counted over 2x2 windows."""
     h, w = labels.shape
     total = np.zeros(n, np.int32)
@@ -175,7 +175,7 @@ def _euler(labels: Any, n: int, eight: bool) -> Any:
 
 
 @njit(cache=True)
-def properties(g: Any, labels: Any, n: int, bg: int, eight: bool) -> Any:
+def properties(g: Any, labels: Any, n: int, bg: int, eight: bool) -> Any:  # noqa: C901 (one compiled loop)
     """The properties of every component, one row each, in the order of `PROPS`."""
     h, w = g.shape
     out = np.zeros((n, 31), np.int16)

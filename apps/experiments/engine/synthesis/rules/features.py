@@ -141,7 +141,7 @@ def background_modes(grids: Sequence[Grid]) -> list[int]:
     return [0, -1] if 2 * zeros > len(grids) else [-1, 0]
 
 
-def _nothing(table: NDArray[Any]) -> NDArray[np.int8]:
+def _nothing() -> NDArray[np.int8]:
     none = np.full(len(PROPS) + len(_PLACE), -1, np.int8)
     for index, name in enumerate(PROPS):
         if name in COLOUR_PROPS:
@@ -170,7 +170,8 @@ def _kin_colours(grid: Grid, bg: int) -> NDArray[np.int8]:
     """The colours but the background in order of first appearance: those of the `kin` components."""
     colours, first = np.unique(grid, return_index=True)
     ordered = colours[np.argsort(first)]
-    return ordered[ordered != bg].astype(np.int8)
+    result: NDArray[np.int8] = ordered[ordered != bg].astype(np.int8)
+    return result
 
 
 def table(grid: Grid, bg_mode: int, views: Sequence[Grid] = ()) -> NDArray[np.int8]:
@@ -188,11 +189,11 @@ def table(grid: Grid, bg_mode: int, views: Sequence[Grid] = ()) -> NDArray[np.in
         held = in_boxes(labels, box, props[:, 0], *grid.shape) if mode else None
         found.append((labels, n, box, held))
         tables.append(props)
-        parts.append(spread(props, labels, box, _nothing(props)))
+        parts.append(spread(props, labels, box, _nothing()))
         if mode == 0:
             labels4, n4 = labels, n
         elif mode == 2:
-            parts.append(colour_features(grid, bg, labels4, n4, labels, n))
+            parts.append(colour_features(grid, labels4, n4, labels, n))
     all_labels, n = label(grid, 1, -1)
     box = boxes(all_labels, n)
     held = found[1][3]

@@ -31,7 +31,9 @@ def _ranges(cut: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 def separators(grid: Grid) -> tuple[int, list[tuple[int, int]], list[tuple[int, int]]] | None:
     """The colour whose whole rows and columns cut the grid into equal panels, and the row and column ranges."""
-    return _separators(grid.shape, contiguous(grid).tobytes())
+    found: tuple[int, list[tuple[int, int]], list[tuple[int, int]]] | None
+    found = _separators(grid.shape, contiguous(grid).tobytes())
+    return found
 
 
 @lru_cache(maxsize=256)
@@ -202,7 +204,7 @@ def _padded(grid: Grid, top: int, bottom: int, left: int, right: int) -> Views |
     ]
 
 
-def _panel_frames(pairs: Pairs, tests: Sequence[Grid]) -> list[tuple[FrameCall, int]]:
+def _panel_frames(pairs: Pairs, _tests: Sequence[Grid]) -> list[tuple[FrameCall, int]]:
     result: list[tuple[FrameCall, int]] = []
     given, wanted = pairs[0]
     found = separators(given)
@@ -218,7 +220,7 @@ def _panel_frames(pairs: Pairs, tests: Sequence[Grid]) -> list[tuple[FrameCall, 
     return result
 
 
-def _scale_frames(pairs: Pairs, tests: Sequence[Grid]) -> list[tuple[FrameCall, int]]:
+def _scale_frames(pairs: Pairs, _tests: Sequence[Grid]) -> list[tuple[FrameCall, int]]:
     result: list[tuple[FrameCall, int]] = []
     given, wanted = pairs[0]
     if wanted.shape[0] % given.shape[0] == 0 and wanted.shape[1] % given.shape[1] == 0 and wanted.size > given.size:

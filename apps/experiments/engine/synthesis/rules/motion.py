@@ -104,7 +104,9 @@ def _box_views(g: Any, labels: Any, held: Any, box: Any, out: Any) -> None:
 
 
 @njit(cache=True)
-def derived(g: Any, bg: int, objects: Any, n: int, box: Any, held: Any, shapes: Any, shape_box: Any, within: Any) -> Any:
+def derived(
+    g: Any, bg: int, objects: Any, n: int, box: Any, held: Any, shapes: Any, shape_box: Any, within: Any
+) -> Any:
     """The images of `VIEWS`: array (view, row, column)."""
     h, w = g.shape
     out = np.empty((18, h, w), np.int8)

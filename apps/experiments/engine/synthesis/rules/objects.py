@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from apps.experiments.engine.synthesis.rules import regions
 from apps.experiments.engine.synthesis.rules.base import Candidate, Meter, Pairs, candidate, op, same
+from apps.experiments.engine.synthesis.rules.decision import Rules, apply_rules, rules_text
 from apps.experiments.engine.synthesis.rules.features import background, background_modes
-from apps.experiments.engine.synthesis.rules.learn import Effort, Learner, Problem, Rules, apply_rules, rules_text
+from apps.experiments.engine.synthesis.rules.learn import Effort, Learner, Problem
 from apps.tasks.engine.puzzle import Grid
 
 Act = tuple[Any, ...]
@@ -179,14 +180,14 @@ def _acts(stages: list[Stage], outputs: list[Grid]) -> list[tuple[int, Act]]:
     shifts: Counter[tuple[int, int]] = Counter()
     for stage, output in zip(stages, outputs, strict=True):
         for body in stage.bodies[:12]:
-            shifts.update(_shifts(stage, body, output))
+            shifts.update(_shifts(body, output))
     for (dy, dx), _count in sorted(shifts.items(), key=lambda item: (-item[1], item[0]))[:8]:
         cost = 500 + 60 * (abs(dy) + abs(dx))
         acts += [(cost, ("move", dy, dx)), (cost + 100, ("copy", dy, dx))]
     return acts[:MAX_ACTS]
 
 
-def _shifts(stage: Stage, body: Body, output: Grid) -> list[tuple[int, int]]:
+def _shifts(body: Body, output: Grid) -> list[tuple[int, int]]:
     """Where else the output shows exactly this body, nearest first."""
     height, width = output.shape
     top, left = int(body.rows.min()), int(body.cols.min())
@@ -282,8 +283,7 @@ def _learned(
     for item in learner.run()[:30]:
         meter.spend(300)
         if not all(
-            same(_apply(stage, verbs, item.rules), output)
-            for stage, output in zip(stages[:n], outputs, strict=True)
+            same(_apply(stage, verbs, item.rules), output) for stage, output in zip(stages[:n], outputs, strict=True)
         ):
             continue
         shown = [_apply(stage, verbs, item.rules) for stage in stages[n:]]

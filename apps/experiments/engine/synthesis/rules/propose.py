@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from apps.experiments.engine.synthesis.program import Program
+from apps.experiments.engine.synthesis.rules import layout  # noqa: F401  (registers its frames)
 from apps.experiments.engine.synthesis.rules.base import Candidate, Meter, Pairs, contiguous, merged
 from apps.experiments.engine.synthesis.rules.cellwise import cellwise
 from apps.experiments.engine.synthesis.rules.completion import completions
 from apps.experiments.engine.synthesis.rules.frames import frames_for
-from apps.experiments.engine.synthesis.rules import layout  # noqa: F401  (registers its frames)
 from apps.experiments.engine.synthesis.rules.objects import objectwise
 from apps.experiments.engine.synthesis.rules.scan import scans
 from apps.experiments.engine.synthesis.rules.select import select

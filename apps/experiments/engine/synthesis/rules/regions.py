@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.experiments.engine.synthesis.rules.base import contiguous, grid_key
+from apps.experiments.engine.synthesis.rules.cells import NONE
 from apps.experiments.engine.synthesis.rules.components import PROPS, boxes, label, properties
-from apps.experiments.engine.synthesis.rules.features import CLASS, COLOUR, NONE, NUMBER, Feature, background
+from apps.experiments.engine.synthesis.rules.features import CLASS, COLOUR, NUMBER, Feature
 from apps.experiments.engine.synthesis.rules.layout import separators
 from apps.tasks.engine.puzzle import Grid
 
@@ -114,7 +115,8 @@ def _extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
 
 def _ranks(values: NDArray[Any]) -> NDArray[Any]:
     """How many rivals are strictly larger."""
-    return (values[None, :] > values[:, None]).sum(axis=1)
+    ranks: NDArray[Any] = (values[None, :] > values[:, None]).sum(axis=1)
+    return ranks
 
 
 def _equal(keys: list[Any]) -> NDArray[Any]:
@@ -166,11 +168,9 @@ def table(grid: Grid, regions: list[Region], own: NDArray[Any] | None, bg: int) 
         np.array([bool((crop == crop[0, 0]).all()) for crop in crops]),
     ]  # fmt: skip
     around = own[:, PROPS.index("around")] if own is not None else np.full(n, NONE)
-    if own is not None:
-        members = [own[:, PROPS.index(name)] for name in _OWN]
-    else:
-        members = [np.zeros(n, np.int64) for _ in _OWN]
+    members = [np.zeros(n, np.int64) if own is None else own[:, PROPS.index(name)] for name in _OWN]
     odd = sum((flag == 1) * (flag.sum() == 1) for flag in flags[:3])
     rows = [*scalars, *(_ranks(v) for v in ranked), *(_ranks(-v) for v in ranked), *kin, *(_ranks(-k) for k in kin)]
     rows += [*flags, main, rare, around, *members, *(tallies.T > 0), *(_ranks(t) for t in tallies.T), *tallies.T, odd]
-    return np.minimum(np.array([np.asarray(row, np.int64) for row in rows]), 120).astype(np.int8)
+    result: NDArray[np.int8] = np.minimum(np.array([np.asarray(row, np.int64) for row in rows]), 120).astype(np.int8)
+    return result

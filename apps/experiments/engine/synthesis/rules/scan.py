@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from apps.experiments.engine.synthesis.rules import features
 from apps.experiments.engine.synthesis.rules.base import Candidate, Meter, Pairs, candidate, op
 from apps.experiments.engine.synthesis.rules.cells import NONE
+from apps.experiments.engine.synthesis.rules.decision import Rules, apply_rules, names_used, rules_text
 from apps.experiments.engine.synthesis.rules.features import COLOUR, Feature
-from apps.experiments.engine.synthesis.rules.learn import Effort, Rules, apply_rules, learn, names_used, rules_text
+from apps.experiments.engine.synthesis.rules.learn import Effort, learn
 from apps.tasks.engine.puzzle import Grid
 
 WRITTEN = ("wrote_n", "wrote_nw", "wrote_ne", "wrote_nn", "wrote_nnn")

@@ -19,13 +19,12 @@ from apps.experiments.engine.synthesis.rules.base import (
     contiguous,
     op,
     same,
-    try_calls,
 )
 from apps.experiments.engine.synthesis.rules.cells import pack
 from apps.experiments.engine.synthesis.rules.cellwise import cellwise
+from apps.experiments.engine.synthesis.rules.decision import Condition, apply_rules, rules_text
 from apps.experiments.engine.synthesis.rules.features import background, background_modes
 from apps.experiments.engine.synthesis.rules.frames import Views, frame
-from apps.experiments.engine.synthesis.rules.learn import Condition, apply_rules, rules_text
 from apps.tasks.engine.puzzle import Grid
 
 _KIND_COST = {
@@ -146,7 +145,7 @@ class _Literals:
 
 
 def _labelled(
-    pool: _Pool, literals: _Literals | None, hits: list[list[bool]], n_pairs: int, best: int
+    literals: _Literals | None, hits: list[list[bool]], best: int
 ) -> Iterator[tuple[tuple[Condition, ...], int]]:
     """Descriptions of the regions marked in `hits` and no others."""
     if literals is None:
@@ -200,7 +199,7 @@ def _exact(
             hits = [[same(cut, aim) for cut in some] for some, aim in zip(cuts, aims, strict=True)]
             if not all(any(some) for some in hits):
                 continue
-            for conditions, price in _labelled(pool, literals, hits, len(pairs), 24):
+            for conditions, price in _labelled(literals, hits, 24):
                 meter.spend(100)
                 calls: tuple[Call, ...] = (("pick", (pool.kind, pool.bg_mode, conditions, margin, own)),)
                 cost = _KIND_COST[pool.kind] + cut_cost + price + extra + 200
@@ -290,6 +289,3 @@ def _single_outs(
         if len(result) == MAX_SHAPED:
             break
     return result
-
-
-__all__ = ["select", "turned", "try_calls"]

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from apps.experiments.engine.synthesis.rules.base import (
+    OPS,
+    Call,
     Candidate,
     Meter,
     Pairs,
@@ -23,7 +25,6 @@ from apps.experiments.engine.synthesis.rules.base import (
     op,
     run_calls,
 )
-from apps.experiments.engine.synthesis.rules.base import OPS, Call
 from apps.experiments.engine.synthesis.rules.components import boxes, label
 from apps.experiments.engine.synthesis.rules.features import background
 from apps.experiments.engine.synthesis.rules.layout import separators
@@ -53,11 +54,11 @@ def _uniform(grid: Grid, rows: list[tuple[int, int]], cols: list[tuple[int, int]
     return out
 
 
-def _macro(grid: Grid, shared: Any) -> View | None:
+def _macro(grid: Grid, _shared: Any) -> View | None:
     found = separators(grid)
     if found is None:
         return None
-    colour, rows, cols = found
+    _colour, rows, cols = found
     small = _uniform(grid, rows, cols)
     if small is None or small.size < 4 or len(rows) == grid.shape[0]:
         return None
@@ -150,7 +151,7 @@ def _spots(grid: Grid, spots: list[Spot]) -> View | None:
     return View([contiguous(grid[a:b, c:d]) for a, c, b, d in spots], read, write)
 
 
-def _panel(grid: Grid, shared: Any) -> View | None:
+def _panel(grid: Grid, _shared: Any) -> View | None:
     found = separators(grid)
     if found is None:
         return None
@@ -220,9 +221,7 @@ def wrapped(pairs: Pairs, tests: Sequence[Grid], meter: Meter, inner: Inner) -> 
     return result
 
 
-def _under(
-    name: str, shared: Any, pairs: Pairs, tests: Sequence[Grid], meter: Meter, inner: Inner
-) -> list[Candidate]:
+def _under(name: str, shared: Any, pairs: Pairs, tests: Sequence[Grid], meter: Meter, inner: Inner) -> list[Candidate]:
     small: list[tuple[Grid, Grid]] = []
     for given, wanted in pairs:
         view = WRAPPERS[name](given, shared)

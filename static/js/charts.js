@@ -28,6 +28,8 @@ function paint(view) {
   const colour = (token) => resolve(style.getPropertyValue(token));
   const [muted, line, font] = [colour("--muted"), colour("--line"), style.getPropertyValue("--sans")];
   const plot = view.model;
+  const room = Math.max(2, Math.round(view.el.clientWidth / 130));
+  plot.below.forEach((axis) => axis.ticker && "desired_num_ticks" in axis.ticker && axis.ticker.setv({ desired_num_ticks: Math.min(8, room) }));
   [...plot.above, ...plot.below, ...plot.left, ...plot.right].forEach((axis) => {
     if (!("axis_label_text_color" in axis)) return;
     axis.setv({

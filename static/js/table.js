@@ -9,7 +9,7 @@ function reach(root) {
     if (!scrolls || wrap.hasAttribute("tabindex")) return;
     const heading = wrap.closest("section")?.querySelector("h2")?.textContent;
     wrap.tabIndex = 0;
-    wrap.setAttribute("role", "region");
+    wrap.setAttribute("role", "group"); // a region would be one landmark more
     wrap.setAttribute("aria-label", wrap.querySelector("caption")?.textContent || heading || "Table");
   }, root);
 }

@@ -48,6 +48,7 @@ def test_a_job_is_sent_its_state_and_each_new_line_once(people: People) -> None:
     assert html.count('class="log-line"') == 1
     assert 'id="line-0-7"' in html
     assert "&lt;Depth 2&gt;" in html
+    assert f"/system/jobs/{job.pk}/cancel/" in html
 
 
 def test_nobody_listens_to_a_job_there_is_not(people: People) -> None:

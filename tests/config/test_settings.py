@@ -236,3 +236,11 @@ def test_production_sends_people_to_https_and_still_answers_the_probe(tmp_path: 
     assert (status, location) == (301, "https://lab.example.org/login/")
     assert "max-age=31536000" in hsts
     assert probe == 200
+
+
+def test_the_web_server_binds_where_the_settings_say(settings: Any) -> None:
+    from apps.lab.management.commands.up import Command
+
+    settings.CONFIG = settings.CONFIG.model_copy(update={"api_host": "::1", "api_port": 8123, "api_workers": 3})
+    web = list(Command()._services()[0].command)
+    assert [web[web.index(option) + 1] for option in ("--host", "--port", "--workers")] == ["::1", "8123", "3"]

@@ -80,7 +80,9 @@ class Job(models.Model):
                 name="core_job_terminal_means_finished",
             ),
             models.CheckConstraint(
-                condition=Q(started_at__isnull=True) | Q(finished_at__isnull=True) | Q(finished_at__gte=F("started_at")),
+                condition=Q(started_at__isnull=True)
+                | Q(finished_at__isnull=True)
+                | Q(finished_at__gte=F("started_at")),
                 name="core_job_finishes_after_start",
             ),
             models.CheckConstraint(condition=Q(progress__gte=0, progress__lte=1), name="core_job_progress_range"),
@@ -145,7 +147,8 @@ class JobAttempt(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["job", "number"], name="core_jobattempt_number_once"),
             models.CheckConstraint(
-                condition=Q(outcome="running", ended_at__isnull=True) | (~Q(outcome="running") & Q(ended_at__isnull=False)),
+                condition=Q(outcome="running", ended_at__isnull=True)
+                | (~Q(outcome="running") & Q(ended_at__isnull=False)),
                 name="core_jobattempt_ended_means_outcome",
             ),
         ]

@@ -25,6 +25,7 @@ def test_compose_runs_web_a_worker_for_each_queue_and_both_stores() -> None:
 
 def test_compose_names_only_settings_that_exist() -> None:
     known = {f"TERRARIUM_{name.upper()}" for name in AppConfig.model_fields} | {"DATABASE_URL", "REDIS_URL"}
+    known.add("FORWARDED_ALLOW_IPS")  # the web server's own
     for name, service in COMPOSE["services"].items():
         if "image" in service and service["image"].startswith("terrarium"):
             assert set(service["environment"]) <= known, name

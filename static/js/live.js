@@ -190,7 +190,8 @@ function place(piece, released = false) {
   htmx.swap(target, piece.innerHTML, { swapStyle: style });
 }
 
-// [data-live-hold]: nothing inside moves while the pointer is on it. What waits is counted in data-live-waiting.
+// [data-live-hold]: nothing inside moves while the pointer is on it. New rows that wait are counted in
+// data-live-waiting, which is 0 when parts only changed.
 const held = new Map(); // holder -> pieces
 let watching;
 
@@ -204,7 +205,7 @@ function hold(holder, piece) {
   if (piece.id && same >= 0) waiting[same] = piece;
   else waiting.push(piece);
   held.set(holder, waiting);
-  holder.dataset.liveWaiting = waiting.reduce((sum, one) => sum + (replaces(one) ? 1 : one.childElementCount), 0);
+  holder.dataset.liveWaiting = waiting.reduce((sum, one) => sum + (replaces(one) ? 0 : one.childElementCount), 0);
   watching ??= setInterval(release, 200);
   if (waiting.length > MAX_HELD) release(holder);
 }

@@ -73,8 +73,18 @@ class ProgramSynthesis:
         return decode(program_data).steps(freeze(grid))
 
     def warm(self) -> None:
-        """Load (or compile, the first time) the kernels by solving a toy task."""
-        a = freeze(np.array([[0, 1, 0], [0, 1, 2], [0, 0, 0]]))
-        b = freeze(np.array([[0, 3, 0], [0, 3, 2], [0, 0, 0]]))
-        puzzle = Puzzle("warm", ((a, b), (freeze(a[::-1]), freeze(b[::-1]))), (freeze(a.T),))
-        self.solve(puzzle, config=SynthesisConfig(), budget=Budget(0.05, 60.0), seed=0)
+        """Load (or compile, the first time) what solving needs, by trying small tasks that have no short answer."""
+        generator = np.random.default_rng(0)
+        for given, wanted in (((8, 9), (8, 9)), ((9, 8), (3, 4)), ((4, 4), (8, 8))):
+            pairs = tuple((_speckled(generator, given), _speckled(generator, wanted)) for _ in range(2))
+            puzzle = Puzzle("warm", pairs, (_speckled(generator, given),))
+            self.solve(puzzle, config=SynthesisConfig(), budget=Budget(0.3, 600.0), seed=0)
+            solved = Puzzle("warm", tuple((a, freeze(a[::-1])) for a, _ in pairs), puzzle.test_inputs)
+            self.solve(solved, config=SynthesisConfig(), budget=Budget(0.3, 600.0), seed=0)
+
+
+def _speckled(generator: np.random.Generator, shape: tuple[int, int]) -> Grid:
+    """A grid of a few coloured cells and blocks."""
+    grid = np.where(generator.random(shape) < 0.3, generator.integers(1, 5, shape), 0)
+    grid[1:3, 1:4] = 2
+    return freeze(grid)

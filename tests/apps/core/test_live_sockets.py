@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils import timezone
 
@@ -120,7 +121,22 @@ async def test_a_token_without_the_right_to_read_does_not_listen(live: Tailer) -
         assert await client.closed() == 4401
 
 
+async def test_in_single_user_mode_everybody_on_this_machine_listens(live: Tailer, settings: Any) -> None:
+    settings.CONFIG = settings.CONFIG.model_copy(update={"enable_auth": False})
+    async with Listener("/ws/events/") as client:
+        assert (await client.any())["type"] == "open"
+
+
 async def test_signing_out_ends_open_streams(live: Tailer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "RECHECK_SECONDS", 0.05)
+    async with Listener("/ws/events/", await aside(sign_in)) as client:
+        assert (await client.any())["type"] == "open"
+        await asyncio.sleep(0.15)
+        await aside(lambda: Session.objects.all().delete())
+        assert await client.closed() == 4401
+
+
+async def test_revoking_a_key_ends_open_streams(live: Tailer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "RECHECK_SECONDS", 0.05)
     user = await aside(make_member, "olga", Role.RESEARCHER)
     key, text = await aside(api_key_create, owner=user, name="a program", scopes=("read",))

@@ -17,6 +17,7 @@ from django.contrib.auth import get_user
 from django.http import HttpRequest, parse_cookie
 
 from apps.core.accounts import authenticate_bearer, local_user
+from apps.core.accounts.links import is_loopback
 from apps.core.models import User
 
 Scope = dict[str, Any]
@@ -49,7 +50,13 @@ def member_behind(scope: Scope) -> User | None:
     if token:
         principal = authenticate_bearer(token)
         return principal.user if principal and "read" in principal.scopes else None
-    return _by_session(headers.get(b"cookie", "")) or local_user()
+    return _by_session(headers.get(b"cookie", "")) or (local_user() if _is_here(scope) else None)
+
+
+def _is_here(scope: Scope) -> bool:
+    """Whether the client sits at this machine, as single-user mode asks of requests too."""
+    client = scope.get("client")
+    return client is None or is_loopback(str(client[0]))
 
 
 def _bearer(header: str) -> str:

@@ -1,8 +1,9 @@
 """The database refuses grids outside ARC's rules, and keeps `updated_at` true, whoever writes.
 
-A row of a grid is checked as text: n cells take 2n + 1 characters in minified JSON ("[1,2,3]"), 3n in PostgreSQL's
-("[1, 2, 3]"), exactly when each is a single character; with digits, brackets and commas alone, that is a digit.
-That is one comparison a row instead of one a cell, so that importing thousands of tasks stays fast.
+A grid is compared as text: its JSON, every digit made a 0, must equal the text that a grid of its n rows and w columns
+has ("[[0,0],[0,0]]"; PostgreSQL writes a space behind each comma). Anything else in it, a longer number, a sign, a
+fraction, a ragged row, makes the texts differ. That is one comparison a grid instead of one a cell, so that importing
+thousands of tasks stays fast.
 """
 
 from django.db import migrations
@@ -15,22 +16,23 @@ WORDS = (
 )
 
 
-def _sqlite_bad_grid(grid: str) -> str:
+def _sqlite_bad_grid(pair: str, side: str) -> str:
+    rows, columns = f"json_array_length({pair}, '$.{side}')", f"json_array_length({pair}, '$.{side}[0]')"
+    digits = f"json_extract({pair}, '$.{side}')"
+    for digit in "123456789":
+        digits = f"replace({digits}, '{digit}', '0')"
+    line = f"'[' || substr(replace(hex(zeroblob({columns})), '00', ',0'), 2) || ']'"
+    expected = f"'[' || substr(replace(hex(zeroblob({rows})), '00', ',' || {line}), 2) || ']'"
     return f"""CASE
-        WHEN {grid} IS NULL OR NOT json_valid({grid}) THEN 1
-        WHEN json_type({grid}) IS NOT 'array' OR json_array_length({grid}) NOT BETWEEN 1 AND 30 THEN 1
-        ELSE EXISTS (
-            SELECT 1 FROM json_each({grid}) AS line WHERE line.type <> 'array'
-            OR json_array_length(line.value) NOT BETWEEN 1 AND 30
-            OR length(line.value) <> 2 * json_array_length(line.value) + 1
-            OR line.value GLOB '*[^][0-9,]*'
-            OR json_array_length(line.value) IS NOT json_array_length({grid}, '$[0]')
-        ) END"""
+        WHEN json_type({pair}, '$.{side}') IS NOT 'array' THEN 1
+        WHEN {rows} NOT BETWEEN 1 AND 30 THEN 1
+        WHEN json_type({pair}, '$.{side}[0]') IS NOT 'array' THEN 1
+        WHEN {columns} NOT BETWEEN 1 AND 30 THEN 1
+        ELSE {digits} IS NOT {expected} END"""
 
 
 def _sqlite_bad_pairs(pairs: str, withheld: bool) -> str:
-    output = "json_extract(pair.value, '$.output')"
-    bad_output = _sqlite_bad_grid(output)
+    bad_output = _sqlite_bad_grid("pair.value", "output")
     if withheld:
         bad_output = f"(json_type(pair.value, '$.output') IS NOT 'null' AND {bad_output})"
     return f"""CASE
@@ -38,7 +40,7 @@ def _sqlite_bad_pairs(pairs: str, withheld: bool) -> str:
         WHEN json_type({pairs}) IS NOT 'array' OR json_array_length({pairs}) < 1 THEN 1
         ELSE EXISTS (
             SELECT 1 FROM json_each({pairs}) AS pair WHERE CASE WHEN pair.type <> 'object' THEN 1
-            ELSE {_sqlite_bad_grid("json_extract(pair.value, '$.input')")} OR {bad_output} END
+            ELSE {_sqlite_bad_grid("pair.value", "input")} OR {bad_output} END
         ) END"""
 
 
@@ -63,24 +65,24 @@ def _sqlite_triggers(table: str, name: str, columns: str, first: bool) -> list[s
 POSTGRES_FUNCTIONS = [
     r"""CREATE OR REPLACE FUNCTION tasks_is_grid(grid jsonb) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
     DECLARE
-        line jsonb;
-        width integer;
+        rows integer;
+        columns integer;
+        line text;
     BEGIN
-        IF grid IS NULL OR jsonb_typeof(grid) <> 'array' OR jsonb_array_length(grid) NOT BETWEEN 1 AND 30
-            OR jsonb_typeof(grid->0) <> 'array' THEN
+        IF grid IS NULL OR jsonb_typeof(grid) <> 'array' THEN
             RETURN false;
         END IF;
-        width := jsonb_array_length(grid->0);
-        IF width NOT BETWEEN 1 AND 30 THEN
+        rows := jsonb_array_length(grid);
+        IF rows NOT BETWEEN 1 AND 30 OR jsonb_typeof(grid->0) <> 'array' THEN
             RETURN false;
         END IF;
-        FOR line IN SELECT jsonb_array_elements(grid) LOOP
-            IF jsonb_typeof(line) <> 'array' OR jsonb_array_length(line) <> width
-                OR length(line::text) <> 3 * width OR line::text ~ '[^][0-9, ]' THEN
-                RETURN false;
-            END IF;
-        END LOOP;
-        RETURN true;
+        columns := jsonb_array_length(grid->0);
+        IF columns NOT BETWEEN 1 AND 30 THEN
+            RETURN false;
+        END IF;
+        line := '[' || substr(repeat(', 0', columns), 3) || ']';
+        RETURN translate(grid::text, '123456789', '000000000')
+            = '[' || substr(repeat(', ' || line, rows), 3) || ']';
     END $$""",
     r"""CREATE OR REPLACE FUNCTION tasks_are_pairs(pairs jsonb, withheld boolean) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE AS $$

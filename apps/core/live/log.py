@@ -174,8 +174,10 @@ def floor() -> Position:
 
 
 def anything_after(after: Position) -> bool:
-    """Whether any committed event lies after a position, be it final or not."""
-    return _beyond(after).exists()
+    """Whether any committed event lies after a position, be it final or not. Asked many times a second, so in plain SQL."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM core_jobevent WHERE (xid, id) > (%s, %s))", tuple(after))
+        return bool(cursor.fetchone()[0])
 
 
 def has_unsettled(after: Position) -> bool:

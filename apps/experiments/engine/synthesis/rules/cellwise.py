@@ -84,7 +84,7 @@ def cellwise(
             break
         train = np.concatenate([features.table(v[0][1], bg_mode, [x for _n, x in v[1:]]) for v in shaped], axis=1)
         test = np.concatenate([features.table(v[0][1], bg_mode, [x for _n, x in v[1:]]) for v in probed], axis=1)
-        meter.spend((train.size + test.size) // 500)
+        meter.spend((train.size + test.size) // 150)
         problem = Problem(features.schema(names), train, test, target)
         learner = Learner(problem, meter, effort or Effort())
         for item in learner.run():

@@ -6,6 +6,7 @@ The cells of the hidden colour are unknown; a symmetry or shift counts only if n
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -251,6 +252,12 @@ def completed(grid: Grid, hidden: int, group: str) -> Grid | None:
     grid = contiguous(grid)
     if not (grid == hidden).any():
         return grid
+    return _completed(grid.shape, grid.tobytes(), hidden, group)
+
+
+@lru_cache(maxsize=256)
+def _completed(shape: tuple[int, int], data: bytes, hidden: int, group: str) -> Grid | None:
+    grid = np.frombuffer(data, np.int8).reshape(shape).copy()
     if group == "shift":
         out, support = repeated(grid, hidden)
     elif group == "lattice":
@@ -299,7 +306,7 @@ def completions(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candi
             if meter.empty:
                 return result
             given, wanted = pairs[0]
-            meter.spend(given.size * 2)
+            meter.spend(given.size * 8 + 500)
             full = completed(given, hidden, group)
             if full is None:
                 continue

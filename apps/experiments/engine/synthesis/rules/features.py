@@ -177,7 +177,15 @@ def _kin_colours(grid: Grid, bg: int) -> NDArray[np.int8]:
 def table(grid: Grid, bg_mode: int, views: Sequence[Grid] = ()) -> NDArray[np.int8]:
     """The feature table of `grid`: (feature, cell) in the order of `schema`; views share the grid's shape."""
     grid = np.ascontiguousarray(grid, dtype=np.int8)
-    bg = background(grid, bg_mode)
+    base = _table(grid.shape, grid.tobytes(), background(grid, bg_mode))
+    if not views:
+        return base
+    return np.concatenate([base, np.array([view.ravel() for view in views], np.int8)])
+
+
+@lru_cache(maxsize=64)
+def _table(shape: tuple[int, int], data: bytes, bg: int) -> NDArray[np.int8]:
+    grid = np.frombuffer(data, np.int8).reshape(shape).copy()
     parts = [more_features(grid, bg, local_features(grid, bg))]
     labels4: Any = None
     found: list[tuple[Any, Any, Any, Any]] = []
@@ -200,7 +208,7 @@ def table(grid: Grid, bg_mode: int, views: Sequence[Grid] = ()) -> NDArray[np.in
     height, width = grid.shape
     open8 = (box[:, 0] == 0) | (box[:, 1] == 0) | (box[:, 2] == height - 1) | (box[:, 3] == width - 1)
     kin = found[3][3]
-    rest = np.empty((5 + len(_GLOBALS) + len(views), height, width), np.int8)
+    rest = np.empty((5 + len(_GLOBALS), height, width), np.int8)
     rest[0] = open8[all_labels]
     rest[1] = held >= 0
     rest[2] = np.where(held >= 0, np.append(tables[1][:, 14], NONE)[held], NONE)
@@ -209,12 +217,11 @@ def table(grid: Grid, bg_mode: int, views: Sequence[Grid] = ()) -> NDArray[np.in
     rest[4] = colours[kin]
     for index, value in enumerate(_globals(grid, bg, tables[1])):
         rest[5 + index] = value
-    parts.append(rest[: 5 + len(_GLOBALS)])
+    parts.append(rest)
     objects, shapes = found[1], found[2]
     parts.append(derived(grid, bg, *objects, shapes[0], shapes[2], shapes[3]))
     parts.append(wider_features(grid, bg, objects[0], objects[2], parts[0][LOCAL.index("distance8")]))
     parts.append(context_features(grid, bg, objects, shapes, tables[1], tables[2]))
-    for index, view in enumerate(views):
-        rest[5 + len(_GLOBALS) + index] = view
-    parts.append(rest[5 + len(_GLOBALS) :])
-    return np.concatenate(parts).reshape(-1, height * width)
+    result = np.concatenate(parts).reshape(-1, height * width)
+    result.setflags(write=False)
+    return result

@@ -63,6 +63,7 @@ class Problem:
         self.target = target
         self.own = own
         self.rows = train.shape[1]
+        self.index = {feature.name: k for k, feature in enumerate(features)}
         self.kinds = np.array([feature.kind for feature in features], np.int8)
         self.costs = np.array([feature.cost for feature in features], np.int32)
         self.hits: NDArray[np.bool_] | None = None
@@ -165,7 +166,7 @@ class Learner:
         self.singles()
         if not self.found:
             self.splits()
-            self.meter.spend(problem.size() // 200 + 50)
+            self.meter.spend(problem.train.size // 100 + problem.size() // 400 + 50)
             self.binaries()
             if not self.found or min(item.cost for item in self.found) > 1500:
                 self.lists()
@@ -243,8 +244,10 @@ class Learner:
                 rest = rest & ~problem.right[best]
             if rest.any():
                 continue
-            for order_of in (classes, classes[::-1]) if len(classes) > 1 else (classes,):
-                self._list(default, order_of)
+            before = len(self.found)
+            self._list(default, classes)
+            if len(classes) > 1 and len(self.found) == before:
+                self._list(default, classes[::-1])
 
     def partials(self, limit: int) -> list[tuple[int, Rules]]:
         """First stages towards the target: rules that get part of the changed rows right and spoil none.
@@ -319,8 +322,7 @@ class Learner:
 
     def _consistent(self, rules: Rules) -> bool:
         problem = self.problem
-        index = {feature.name: k for k, feature in enumerate(problem.features)}
-        answer = apply_rules(rules, problem.train, index, problem.own)
+        answer = apply_rules(rules, problem.train, problem.index, problem.own)
         return problem.accepts(answer)
 
     def _cover(self, must: NDArray[Any], never: NDArray[Any]) -> list[tuple[int, list[NDArray[Any]]]]:

@@ -124,6 +124,12 @@ def _equal(keys: list[Any]) -> NDArray[Any]:
     return np.array([keys.count(key) for key in keys])
 
 
+def _forms(patterns: list[NDArray[np.bool_]]) -> list[Any]:
+    """Form keys; a pattern that differs from all others in its sides or its count needs no closer look."""
+    rough = [(*sorted(p.shape), int(p.sum())) for p in patterns]
+    return [_form(p) if rough.count(key) > 1 else key for p, key in zip(patterns, rough, strict=True)]
+
+
 def _form(pattern: NDArray[np.bool_]) -> bytes:
     """A key of a pattern that turning and mirroring leave alone."""
     turned = [np.rot90(side, k) for side in (pattern, pattern[:, ::-1]) for k in range(4)]
@@ -153,7 +159,7 @@ def table(grid: Grid, regions: list[Region], own: NDArray[Any] | None, bg: int) 
     kin = [
         _equal([grid_key(crop) for crop in crops]),
         _equal([bytes(p.shape) + np.ascontiguousarray(p).tobytes() for p in patterns]),
-        _equal([_form(p) for p in patterns]),
+        _equal(_forms(patterns)),
         _equal(filled.tolist()),
         _equal(main.tolist()),
     ]

@@ -123,7 +123,7 @@ def scans(pairs: Pairs, tests: Sequence[Grid], meter: Meter, effort: Effort | No
         test = np.concatenate(statics, axis=1)
         test = np.concatenate([test, np.full((len(WRITTEN), test.shape[1]), 0, np.int8)])
         target = np.concatenate([grid.ravel() for grid in wanted])
-        meter.spend((train.size + test.size) // 500)
+        meter.spend((train.size + test.size) // 150)
         tried = 0
         for item in learn(SCHEMA, train, test, target, meter, effort):
             if not any(name in WRITTEN for name in names_used(item.rules)):

@@ -16,7 +16,7 @@ from apps.core.errors import Conflict, Forbidden
 from apps.core.jobs import kinds
 from apps.core.jobs.doorbell import ring_on_commit
 from apps.core.jobs.enqueue import JobSpec, jobs_enqueue
-from apps.core.jobs.transitions import end_without_worker, move
+from apps.core.jobs.transitions import cancel_waiting, end_without_worker, move
 from apps.core.models import Job, JobStatus, QueueState, Role, User
 
 _BATCH = 200
@@ -123,7 +123,7 @@ def job_retry(*, job: Job, by: User | None) -> Job:
 def topic_cancel(*, topic: str, by: User | None) -> int:
     """Cancel every job of the topic that has not ended; returns how many were cancelled or asked to stop."""
     _topic_allowed(topic, by)
-    ended = _each(topic, (*_WAITING, JobStatus.PAUSED), _cancel)
+    ended = _each(topic, (*_WAITING, JobStatus.PAUSED), cancel_waiting)
     return ended + Job.objects.filter(topic=topic, status=JobStatus.RUNNING).update(
         cancel_requested_at=Coalesce("cancel_requested_at", Now())
     )
@@ -132,7 +132,7 @@ def topic_cancel(*, topic: str, by: User | None) -> int:
 def topic_pause(*, topic: str, by: User | None) -> int:
     """Pause every job of the topic that has not ended; returns how many were paused or asked to stop."""
     _topic_allowed(topic, by)
-    paused = _each(topic, _WAITING, _pause)
+    paused = _each(topic, _WAITING, _pause_waiting)
     return paused + Job.objects.filter(topic=topic, status=JobStatus.RUNNING).update(
         pause_requested_at=Coalesce("pause_requested_at", Now())
     )
@@ -144,7 +144,7 @@ def topic_resume(*, topic: str, by: User | None) -> int:
     taken_back = Job.objects.filter(topic=topic, status=JobStatus.RUNNING, pause_requested_at__isnull=False).update(
         pause_requested_at=None
     )
-    return taken_back + _each(topic, (JobStatus.PAUSED,), _resume)
+    return taken_back + _each(topic, (JobStatus.PAUSED,), _resume_paused)
 
 
 def _topic_allowed(topic: str, by: User | None) -> None:
@@ -157,15 +157,26 @@ def _topic_allowed(topic: str, by: User | None) -> None:
         raise Forbidden("Only the owner of these jobs or an admin may do this.")
 
 
-def _each(topic: str, statuses: tuple[str, ...], act: Callable[[Job], object]) -> int:
-    """Do `act` to every job of the topic in one of `statuses`, in short transactions, oldest first."""
+def _pause_waiting(jobs: list[Job]) -> None:
+    for status in sorted({job.status for job in jobs}):
+        rows = Job.objects.filter(pk__in=[job.pk for job in jobs if job.status == status])
+        move(rows, old=status, to=JobStatus.PAUSED)
+
+
+def _resume_paused(jobs: list[Job]) -> None:
+    if jobs:
+        move(Job.objects.filter(pk__in=[job.pk for job in jobs]), old=JobStatus.PAUSED, to=JobStatus.QUEUED)
+        ring_on_commit({job.queue for job in jobs})
+
+
+def _each(topic: str, statuses: tuple[str, ...], act: Callable[[list[Job]], object]) -> int:
+    """Do `act` to every job of the topic in one of `statuses`, many at a time in short transactions, oldest first."""
     done, after = 0, ""
     while True:
         with transaction.atomic():
             rows = Job.objects.filter(topic=topic, status__in=statuses, job_id__gt=after)
             batch = list(rows.order_by("job_id").select_for_update()[:_BATCH])
-            for job in batch:
-                act(job)
+            act(batch)
         done += len(batch)
         if len(batch) < _BATCH:
             return done

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import DatabaseError, OperationalError, transaction
@@ -108,6 +108,40 @@ def end_without_worker(
     finished = kinds.Finished(ended, to, usage or kinds.Usage(), error_code=error_code, error_message=error_message)
     guarded_hook(ended, "on_finish", lambda: tell_finish(finished))
     return ended
+
+
+def cancel_waiting(jobs: Sequence[Job]) -> None:
+    """Cancel many that nobody executes, whose rows the caller holds: one statement a status, then each kind's `on_finish`."""
+    code, message = "cancelled", "Cancelled before it ran."
+    for status in sorted({job.status for job in jobs}):
+        moved = move(
+            Job.objects.filter(pk__in=[job.pk for job in jobs if job.status == status]),
+            old=status,
+            to=JobStatus.CANCELLED,
+            note={"reason": code},
+            error_code=code,
+            error_message=message,
+        )
+        ended = [
+            kinds.Finished(job, JobStatus.CANCELLED, kinds.Usage(), error_code=code, error_message=message)
+            for job in sorted(moved, key=lambda job: job.pk)
+        ]
+        if not _told(ended):
+            for finished in ended:
+                guarded_hook(finished.job, "on_finish", lambda finished=finished: tell_finish(finished))  # type: ignore[misc]
+
+
+def _told(ended: Sequence[kinds.Finished]) -> bool:
+    """Tell them all in one savepoint. False when one of the hooks failed: undone, to be told one by one."""
+    try:
+        with transaction.atomic():
+            for finished in ended:
+                tell_finish(finished)
+    except OperationalError:
+        raise
+    except Exception:
+        return False
+    return True
 
 
 def end_attempt(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery
 from django.utils import timezone
 
 from apps.core.models import JobStatus
@@ -34,9 +34,19 @@ def waiting_cells_cancel(run: ExperimentRun) -> int:
         ],
         batch_size=BATCH,
     )
-    for cell, submission in zip(cells, submissions, strict=True):
-        cell.status, cell.submission, cell.finished_at, cell.error_type = SolveStatus.CANCELLED, submission, now, REASON
-    Solve.objects.bulk_update(cells, ["status", "submission", "finished_at", "error_type"], batch_size=BATCH)
+    written = TaskSubmission.objects.filter(
+        run_id=OuterRef("run_id"),
+        task_id=OuterRef("task_id"),
+        strategy_used=OuterRef("strategy"),
+        seed=OuterRef("seed"),
+    )
+    for start in range(0, len(cells), BATCH):
+        Solve.objects.filter(pk__in=[cell.pk for cell in cells[start : start + BATCH]]).update(
+            status=SolveStatus.CANCELLED,
+            submission_id=Subquery(written.values("submission_id")[:1]),
+            error_type=REASON,
+            finished_at=now,
+        )
     return len(cells)
 
 

@@ -18,7 +18,6 @@ from apps.core.models import Job, JobStatus
 from apps.experiments.engine import scoring
 from apps.experiments.engine.strategy import ATTEMPTS_PER_TEST
 from apps.experiments.models import (
-    TERMINAL_SOLVES,
     ExperimentResult,
     Solve,
     SolveStatus,
@@ -79,8 +78,10 @@ class Outcome:
         return [[attempt.model_dump(mode="json") for attempt in per_test] for per_test in self.answer.predictions]
 
 
-def on_status(job: Job, _old: str, new: str) -> None:
+def on_status(job: Job, old: str, new: str) -> None:
     """A cell follows its job while it is open: running, or waiting again (queued, paused, lost its worker)."""
+    if JobStatus.RUNNING not in (old, new):
+        return
     target = SolveStatus.RUNNING if new == JobStatus.RUNNING else SolveStatus.PENDING
     Solve.objects.filter(job_id=job.pk, status__in=OPEN_SOLVES).exclude(status=target).update(status=target)
 
@@ -90,8 +91,9 @@ def on_finish(finished: Finished) -> None:
 
     A job that is no longer its cell's (a retry took over, the experiment is gone) changes nothing.
     """
-    solve = Solve.objects.filter(job_id=finished.job.pk).select_related("run").defer("run__task_ids").first()
-    if solve is None or solve.status in TERMINAL_SOLVES:
+    open_cell = Solve.objects.filter(job_id=finished.job.pk, status__in=OPEN_SOLVES)
+    solve = open_cell.select_related("run").defer("run__task_ids").order_by().first()
+    if solve is None:
         return
     content = task_content(task_id=solve.task_id, version=solve.task_version)
     outcome = _judge(finished, content.truths)

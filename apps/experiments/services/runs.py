@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from apps.core.access import require_owner
@@ -233,11 +233,12 @@ def _renew(experiment: Experiment, run: ExperimentRun, cells: list[Solve]) -> No
 def _reopen(experiment: Experiment, run: ExperimentRun, cells: Sequence[Solve], jobs: Sequence[Job]) -> None:
     """Cells wait again, each for its new job; their submissions stay until the new answers replace them."""
     for cell, job in zip(cells, jobs, strict=True):
-        cell.job, cell.status, cell.finished_at = job, SolveStatus.PENDING, None
-        cell.tries += 1
-        cell.score, cell.outputs, cell.outputs_hit, cell.error_type = None, 0, 0, ""
-        cell.core_seconds = cell.wall_seconds = cell.dollars = cell.joules = 0.0
-    Solve.objects.bulk_update(cells, _RENEWED, batch_size=BATCH)
+        cell.job = job
+    Solve.objects.bulk_update(cells, ["job"], batch_size=BATCH)
+    for start in range(0, len(cells), BATCH):
+        Solve.objects.filter(pk__in=[cell.pk for cell in cells[start : start + BATCH]]).update(
+            tries=F("tries") + 1, **_AS_NEW
+        )
     old = ExperimentRun.objects.values_list("status", flat=True).get(pk=run.pk)
     again = {"status": ExperimentStatus.IN_PROGRESS, "completed_at": None}
     ExperimentRun.objects.filter(pk=run.pk).update(**again, error_log=None)
@@ -246,7 +247,16 @@ def _reopen(experiment: Experiment, run: ExperimentRun, cells: Sequence[Solve], 
         status_emit(run_id=run.run_id, old=old, new=ExperimentStatus.IN_PROGRESS)
 
 
-_RENEWED = (
-    "job", "status", "finished_at", "tries", "score", "outputs", "outputs_hit", "error_type",
-    "core_seconds", "wall_seconds", "dollars", "joules",
-)  # fmt: skip
+_AS_NEW: dict[str, Any] = {
+    "status": SolveStatus.PENDING,
+    "finished_at": None,
+    "score": None,
+    "outputs": 0,
+    "outputs_hit": 0,
+    "error_type": "",
+    "core_seconds": 0.0,
+    "wall_seconds": 0.0,
+    "dollars": 0.0,
+    "joules": 0.0,
+}
+"""What a cell that is done again forgets; its submission stays until the new answer replaces it."""

@@ -76,7 +76,9 @@ def _run(extra: dict[str, str], options: argparse.Namespace) -> list[Row]:
         command = [sys.executable, "-m", "bench.live", "--measure"]
         command += ["--rounds", str(options.rounds), "--rows", str(options.rows)]
         done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True, text=True)
-        return [(name, value) for name, value in json.loads(done.stdout.splitlines()[-1])]
+        rows = [(name, value) for name, value in json.loads(done.stdout.splitlines()[-1])]
+        print("\n".join(f"{name}: {value}" for name, value in rows), file=sys.stderr)
+        return rows
 
 
 def _measure(options: argparse.Namespace) -> list[Row]:

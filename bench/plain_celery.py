@@ -13,7 +13,7 @@ from pathlib import Path
 
 from celery import Celery
 
-app = Celery("plain")
+app = Celery("plain", set_as_current=False)
 app.conf.broker_url = os.environ.get("REDIS_URL") or "filesystem://localhost//"
 app.conf.task_ignore_result = True
 app.conf.worker_prefetch_multiplier = 4

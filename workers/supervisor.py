@@ -34,7 +34,9 @@ logger = logging.getLogger("terrarium.workers")
 
 POLL_SECONDS = 1.0
 """How long a ring that was lost can go unnoticed."""
-_SETTLE_BATCH = 32
+_SETTLE_BATCH = 64
+_STRETCH = 8
+"""How many times its free slots a worker claims at once while a queue holds nothing but inline work."""
 _RELEASE_SECONDS = 8.0
 
 
@@ -67,6 +69,7 @@ class Supervisor:
         self._stopped = threading.Event()
         self._tags: dict[str, float] = {}
         self._rotation = 0
+        self._inline_queues: set[str] = set()
         self.pulse = Pulse(self)
         self.sweeper = Sweeper(lease_seconds=self.lease_seconds, queues=list(slots))
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
@@ -143,21 +146,23 @@ class Supervisor:
         for offset in range(len(queues)):
             queue = queues[(self._rotation + offset) % len(queues)]
             held = sum(1 for execution in self.executions.values() if execution.job.queue == queue)
-            free = self.slots[queue] - held - sum(1 for ended in self._ended if ended[0] is None)
+            free = self.slots[queue] - held
             if free < 1 or self._stopping.is_set():
                 continue
+            limit = min(_SETTLE_BATCH, free * _STRETCH) if queue in self._inline_queues else free
             with writing():
                 jobs = claim(
                     queue=queue,
                     worker=self.name,
                     host=self.host,
                     lease_seconds=self.lease_seconds,
-                    limit=free,
+                    limit=limit,
                     host_limit=settings.CONFIG.max_concurrent_jobs if queue == "gpu" else None,
                 )
             for job in jobs:
                 self._tags[queue] = max(self._tags.get(queue, 0.0), job.fair_tag)
-                self._begin(job)
+            if jobs:
+                self._begin_all(queue, jobs, free)
             found = found or bool(jobs)
         return found
 
@@ -166,11 +171,24 @@ class Supervisor:
         tags, self._tags = self._tags, {}
         return tags
 
-    def _begin(self, job: Job) -> None:
-        runner = runners.get(job.kind)
-        if runner is not None and runner.inline is not None:
-            self._ended.append((None, job.pk, job.attempt, _inline(runner.inline, job)))
-            return
+    def _begin_all(self, queue: str, jobs: list[Job], free: int) -> None:
+        """Do inline work at once, start the rest; what exceeds the free slots after a stretched claim goes back."""
+        self._inline_queues.discard(queue)
+        inline = 0
+        for job in jobs:
+            runner = runners.get(job.kind)
+            if runner is not None and runner.inline is not None:
+                self._ended.append((None, job.pk, job.attempt, _inline(runner.inline, job)))
+                inline += 1
+            elif free > 0:
+                self._begin(job, runner)
+                free -= 1
+            else:
+                self._ended.append((None, job.pk, job.attempt, Verdict("released")))
+        if inline == len(jobs):
+            self._inline_queues.add(queue)
+
+    def _begin(self, job: Job, runner: runners.Runner | None) -> None:
         memory = runner.memory_mb if runner is not None and runner.memory_mb else settings.CONFIG.job_memory_mb
         execution = Execution(job, server=self.server, memory_mb=memory, ended=self._execution_ended)
         self.executions[(job.pk, job.attempt)] = execution

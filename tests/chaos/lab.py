@@ -155,6 +155,8 @@ class Lab:
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(OSError, psutil.Error):
+                if process.name().startswith(("postgres", "redis-server")):
+                    continue  # services, restarted from here
                 environment = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
                 if process.pid != os.getpid() and mark in environment and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)

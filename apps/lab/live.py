@@ -18,6 +18,7 @@ from apps.lab import charts
 from apps.lab.observatory import moving_parts
 from apps.lab.queries import jobs as job_queries
 from apps.lab.queries import observatory
+from apps.lab.system import machine_room
 
 _JUST_NOW = timedelta(seconds=20)
 
@@ -26,6 +27,7 @@ def register() -> None:
     """Make them known."""
     changes = frozenset({"status_change"})
     live.register(LivePage("observatory", lambda _user, _key: [EVERY_TOPIC], _observatory, types=changes))
+    live.register(LivePage("system", lambda _user, _key: [EVERY_TOPIC], _system, types=changes))
     live.register(LivePage("job", _job_topics, _job))
 
 
@@ -40,6 +42,10 @@ def _observatory(user: User, key: str, _events: Sequence[Event]) -> str:
         data = series_data(charts.score_series(observatory.points()))
         html += render_to_string("components/chart_data.html", {"chart_id": charts.ID, "data": data, "oob": True})
     return html
+
+
+def _system(user: User, _key: str, _events: Sequence[Event]) -> str:
+    return render_to_string("lab/_system_live.html", {**machine_room(user), "oob": True})
 
 
 def _job_topics(_user: User, key: str) -> list[str]:

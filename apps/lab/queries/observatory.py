@@ -115,9 +115,11 @@ class Need:
 
 
 def needs_in_words(found: Sequence[Need]) -> str:
-    """How many of each, the worst first: "1 critical, 2 failed"."""
+    """How many of each, the worst first: "1 critical, 2 errors"."""
     counts = Counter(need.status for need in found)
-    return ", ".join(f"{n} {status}" for status, n in counts.items()) or "nothing open"
+    several = {"error": "errors", "warning": "warnings"}
+    said = (f"{n} {several.get(status, status) if n > 1 else status}" for status, n in counts.items())
+    return ", ".join(said) or "nothing open"
 
 
 def needs(user: User, queues: Sequence[Queue], hosts: Sequence[Host]) -> list[Need]:

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_GET, require_POST
 from apps.core.access import member, page_role
 from apps.core.errors import NotFound
 from apps.core.jobs import queue_pause, queue_resume
-from apps.core.system_events import unresolved_counts
 from apps.lab.queries import system as queries
+from apps.lab.system import machine_room
 from apps.lab.views.parsing import back
 
 
@@ -20,23 +20,7 @@ from apps.lab.views.parsing import back
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
     """Hosts, workers, queues, leases, storage."""
-    hosts = queries.hosts()
-    queues = queries.queues(hosts)
-    unresolved = unresolved_counts()
-    context = {
-        "hosts": hosts,
-        "queues": queues,
-        "leases": queries.leases(),
-        "storage": queries.storage(),
-        "unresolved": unresolved,
-        "unresolved_total": sum(unresolved.values()),
-        "running": sum(queue.running for queue in queues),
-        "waiting": sum(queue.waiting for queue in queues),
-        "places": sum(host.places for host in hosts),
-        "workers_alive": sum(host.alive for host in hosts),
-        "is_admin": member(request).has_role("admin"),
-    }
-    return render(request, "lab/system.html", context)
+    return render(request, "lab/system.html", machine_room(member(request)))
 
 
 @page_role("admin")

@@ -27,6 +27,16 @@ def test_the_observatory_is_sent_in_parts_that_replace_each_other(people: People
     assert "2 of 4" in html
 
 
+def test_the_machine_room_is_sent_in_parts_with_switches_for_admins_alone(people: People) -> None:
+    make_job(people.owner, "queued", queue="gpu")
+    room = live_pages.get("system")
+    for user, switches in ((people.admin, True), (people.owner, False)):
+        html = room.render(user, "", [])
+        for part in ("sys-figures", "sys-queues", "sys-hosts", "sys-leases"):
+            assert f'id="{part}"' in html
+        assert ("/system/queues/gpu/pause/" in html) is switches
+
+
 def test_an_experiment_that_has_just_ended_brings_its_point_to_the_chart(people: People) -> None:
     make_experiment(people.owner, "Dawn", results=results_of(0.25))
     html = live_pages.get("observatory").render(people.owner, "", [])

@@ -113,7 +113,9 @@ def test_a_scored_task_gets_a_new_version_and_keeps_the_old(curator: User) -> No
     assert [v.version for v in task.versions.order_by("version")] == [1, 2]
     answer.refresh_from_db()
     assert answer.task_version == 1
-    assert task_content(task_id=task.pk, version=1).truths()[0].tolist() == B
+    first = task_content(task_id=task.pk, version=1).truths()[0]
+    assert first is not None
+    assert first.tolist() == B
     assert task_content(task_id=task.pk, version=2).train[0][0].tolist() == A
     assert task_content(task_id=task.pk).train[0][0].tolist() == B
     with pytest.raises(NotFound):

@@ -30,6 +30,16 @@ class ProgramView:
     used: list[str]
     replayable: bool
 
+    @property
+    def place(self) -> str:
+        """Which attempts at which tests."""
+        return "; ".join(self.used)
+
+    @property
+    def label(self) -> str:
+        """Its name for screen readers, unlike any other's on the page."""
+        return f"Program of {self.place}"
+
 
 def _run(page: RunPage) -> ExperimentRun:
     if page.run is None:

@@ -188,7 +188,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         tasks = [task for task in tasks if task.raw_id in wanted]
     strategy = registry.get(args.strategy)
     config = strategy.Config.model_validate_json(args.config)
-    budget = Budget(core_seconds=args.seconds, hard_seconds=20 * args.seconds + 60, memory_mb=args.memory_mb)
+    hard_seconds = args.hard_seconds or 20 * args.seconds + 60
+    budget = Budget(core_seconds=args.seconds, hard_seconds=hard_seconds, memory_mb=args.memory_mb)
     strategy.warm()
     puzzles = [(task.raw_id, task.puzzle()) for task in tasks]
     answers = solve_all(strategy, puzzles, config, budget, args.seed, args.workers)
@@ -265,6 +266,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--limit", type=int, default=0, help="only this many tasks, evenly spaced")
     options.add_argument("--skip", type=int, default=0, help="leave out the first tasks")
     options.add_argument("--ids", default="", help="only these ids, comma-separated")
+    options.add_argument("--hard-seconds", type=float, default=0, help="wall-clock stop a task (default 60 + 20 x S)")
     options.add_argument("--memory-mb", type=int, default=2048)
     options.add_argument("--compare", default="", help="an earlier result to compare with, task by task")
     return options

@@ -37,7 +37,7 @@ def test_a_folder_is_solved_alike_with_one_worker_and_two(folder: Path, capsys: 
         assert value["attempts"] == two["tasks"][key]["attempts"]
         assert value["core_seconds"] > 0
         assert 0 <= value["confidence"] <= 1
-        assert len(value["hits"]) == len(value["attempts"]) == 1
+        assert len(value["hits"]) == len(value["attempts"]) >= 1
     assert {"strategy", "version", "seconds", "seed", "macro", "micro", "strict", "core_seconds", "tasks"} <= set(one)
     assert one["core_seconds"] >= sum(value["core_seconds"] for value in one["tasks"].values())
     arc_solve.report(one, "")

@@ -86,6 +86,7 @@ class Search:
     steps: int = 0
     states: int = 0
     hard_stopped: bool = False
+    failures: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         """All stages within the budget: rules, a shallow enumeration, and more only while the answer is in doubt."""
@@ -117,12 +118,19 @@ class Search:
     def _rules(self, frame: Frame, steps: int) -> None:
         """Learned rules on the task as the frame shows it; their meter counts microseconds."""
         puzzle = frame.see(self.puzzle)
-        for found in propose_candidates(puzzle.train, puzzle.test_inputs, steps // STEPS_PER_RULE_STEP):
+        self.steps += steps
+        try:
+            proposals = propose_candidates(puzzle.train, puzzle.test_inputs, steps // STEPS_PER_RULE_STEP)
+        except Exception as error:
+            # One family's mistake must not cost the answers of all others; it is said, and shows in the details.
+            self.failures.append(f"rules: {type(error).__name__}: {error}")
+            self.report("log", {"level": "error", "message": self.failures[-1]})
+            return
+        for found in proposals:
             program: Program = found.program
             if not frame.plain:
                 program = ChainedProgram(AS_IT_IS, program, program.cost + 10 * frame.cost, frame)
             self._add(program, frame, found.outputs, "rules" if frame.plain else "looked")
-        self.steps += steps
 
     def _add(self, program: Program, frame: Frame, outputs: Sequence[Grid | None], source: str) -> None:
         """Keep a program with its outputs as the frame shows them."""

@@ -63,6 +63,7 @@ class ProgramSynthesis:
             details={
                 "candidates": len(search.candidates),
                 "states": search.states,
+                "failures": search.failures,
                 "ranked": [[(round(c.share, 4), c.candidate.cost) for c in per_test] for per_test in choices],
                 "sources": [[c.candidate.source for c in per_test] for per_test in choices],
             },

@@ -39,6 +39,8 @@ class SystemEvent(models.Model):
         indexes = [
             models.Index(fields=["severity", "occurred_at"], name="idx_severity_time"),
             models.Index(fields=["-occurred_at"], name="core_systemevent_recent"),
+            models.Index(fields=["event_source"], name="core_systemevent_source"),
+            models.Index(fields=["severity"], name="core_systemevent_open", condition=Q(resolved_at__isnull=True)),
         ]
 
     def __str__(self) -> str:

@@ -29,7 +29,7 @@ class SystemEvent(models.Model):
     stack_trace = models.TextField(null=True, blank=True)  # noqa: DJ001 - the schema says nullable
     occurred_at = models.DateTimeField(default=timezone.now)
     resolved_at = models.DateTimeField(null=True, blank=True)
-    dedupe_key = models.CharField(max_length=120, null=True, blank=True, unique=True)  # noqa: DJ001
+    dedupe_key = models.CharField(max_length=120, null=True, blank=True, unique=True)
 
     class Meta:
         db_table = "system_events"

@@ -164,7 +164,14 @@ def make_chart(
     With more than one of the `series` there is a legend, of dashes where they are `lines`.
     """
     return Chart(
-        id=id, title=title, reading=reading, item=dict(json_item(plot, cast(Any, id))), head=head, rows=rows, series=series, lines=lines
+        id=id,
+        title=title,
+        reading=reading,
+        item=dict(json_item(plot, cast(Any, id))),
+        head=head,
+        rows=rows,
+        series=series,
+        lines=lines,
     )
 
 

@@ -12,10 +12,13 @@ PROPS = (
     "same_shape", "same_size", "same_colour", "colours", "main_colour", "rare_colour", "around", "square",
     "rank_top", "rank_left", "rank_bottom", "rank_right", "touching", "inside", "rank_colours", "rank_holes",
     "same_form", "top", "left", "rare_count", "rank_rare",
+    "twin_colour", "next_colour", "next_gap", "sees_n", "sees_e", "sees_s", "sees_w",
 )  # fmt: skip
 """The columns of `properties`, in order. `top` and `left` are for placing, not for rules."""
 
-COLOUR_PROPS = frozenset({"main_colour", "rare_colour", "around"})
+COLOUR_PROPS = frozenset(
+    {"main_colour", "rare_colour", "around", "twin_colour", "next_colour", "sees_n", "sees_e", "sees_s", "sees_w"}
+)
 """Properties whose values are colours, 10 meaning none."""
 
 SIZE, HEIGHT, WIDTH, ON_EDGE, IS_BOX, HOLES = 0, 1, 2, 5, 6, 7
@@ -175,10 +178,73 @@ def _euler(labels: Any, n: int, eight: bool) -> Any:  # noqa: C901 (one compiled
 
 
 @njit(cache=True)
+def _relate(  # noqa: C901 (one compiled loop)
+    g: Any, labels: Any, n: int, bg: int, out: Any, box: Any, forms: Any, group: Any
+) -> None:
+    """Fill what a component has to do with others: its twin's colour, its nearest's, and what it sees each way.
+
+    A twin has the same form (turned or mirrored) in another colour. Colours are 10 where there is none or
+    more than one.
+    """
+    h, w = g.shape
+    out[:, 31:] = 10
+    out[:, 33] = -1
+    if n > 150:
+        return
+    for k in range(n):
+        best = 1000
+        for j in range(n):
+            if j == k or group[j] == 1:
+                continue
+            if forms[j] == forms[k] and out[j, 14] != out[k, 14]:
+                if out[k, 31] == 10:
+                    out[k, 31] = out[j, 14]
+                elif out[k, 31] != out[j, 14]:
+                    out[k, 31] = 11
+            dy = max(box[j, 0] - box[k, 2], box[k, 0] - box[j, 2])
+            dx = max(box[j, 1] - box[k, 3], box[k, 1] - box[j, 3])
+            gap = max(max(dy, dx), 0)
+            if gap < best:
+                best = gap
+                out[k, 32] = out[j, 14]
+            elif gap == best and out[k, 32] != out[j, 14]:
+                out[k, 32] = 10
+        if best < 1000:
+            out[k, 33] = best
+        if out[k, 31] == 11:
+            out[k, 31] = 10
+    seen = np.full((n, 4), -1, np.int16)
+    for d in range(4):
+        dy = (d == 2) - (d == 0)
+        dx = (d == 1) - (d == 3)
+        for r in range(h):
+            for c in range(w):
+                k = labels[r, c]
+                if k < 0:
+                    continue
+                y = r + dy
+                x = c + dx
+                while 0 <= y < h and 0 <= x < w and (g[y, x] == bg or labels[y, x] == k):
+                    if labels[y, x] == k:
+                        break
+                    y += dy
+                    x += dx
+                if y < 0 or x < 0 or y >= h or x >= w or labels[y, x] == k:
+                    continue
+                v = g[y, x]
+                if seen[k, d] == -1:
+                    seen[k, d] = v
+                elif seen[k, d] != v:
+                    seen[k, d] = 10
+        for k in range(n):
+            out[k, 34 + d] = seen[k, d] if seen[k, d] >= 0 else 10
+
+
+@njit(cache=True)
 def properties(g: Any, labels: Any, n: int, bg: int, eight: bool) -> Any:  # noqa: C901 (one compiled loop)
     """The properties of every component, one row each, in the order of `PROPS`."""
     h, w = g.shape
-    out = np.zeros((n, 31), np.int16)
+    out = np.zeros((n, 38), np.int16)
     if n == 0:
         return out
     box = boxes(labels, n)
@@ -294,4 +360,5 @@ def properties(g: Any, labels: Any, n: int, bg: int, eight: bool) -> Any:  # noq
     out[:, 25] = _rank(out[:, 7], group, True)
     out[:, 26] = _matches(forms, group)
     out[:, 30] = _rank(out[:, 29], group, True)
+    _relate(g, labels, n, bg, out, box, forms, group)
     return out

@@ -61,6 +61,7 @@ _PROP_COSTS = {
     "colours": 450, "main_colour": 350, "rare_colour": 400, "around": 400, "square": 500, "rank_top": 550,
     "rank_left": 550, "rank_bottom": 550, "rank_right": 550, "touching": 500, "inside": 500, "rank_colours": 500,
     "rank_holes": 550, "same_form": 500, "top": 900, "left": 900, "rare_count": 500, "rank_rare": 500,
+    "twin_colour": 450, "next_colour": 450, "next_gap": 550, "sees_n": 500, "sees_e": 500, "sees_s": 500, "sees_w": 500,
 }  # fmt: skip
 _PROP_CLASSES = frozenset({"on_edge", "is_box", "sym_lr", "sym_ud", "square"})
 _PLACE = ("place_top", "place_bottom", "place_left", "place_right", "place_edge", "corner", "centre")

@@ -26,7 +26,8 @@ _RANKED = ("filled", "space", "colours", "parts", "top", "left", "bottom", "righ
 _KINSHIP = ("same_content", "same_pattern", "same_form", "same_filled", "same_main")
 _FLAGS = ("sym_lr", "sym_ud", "sym_diagonal", "square", "on_edge", "uniform")
 _COLOURS = ("main", "rare", "around")
-_OWN = ("size", "holes", "is_box", "touching", "inside", "rank_holes", "same_shape")
+_OWN_COLOURS = ("twin_colour", "next_colour", "sees_n", "sees_e", "sees_s", "sees_w")
+_OWN = ("size", "holes", "is_box", "touching", "inside", "rank_holes", "same_shape", "next_gap")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,7 @@ def schema() -> tuple[Feature, ...]:
     result += [Feature(name, CLASS, 400) for name in _FLAGS]
     result += [Feature(name, COLOUR, 380) for name in _COLOURS]
     result += [Feature(f"own_{name}", NUMBER, 430) for name in _OWN]
+    result += [Feature(f"own_{name}", COLOUR, 430) for name in _OWN_COLOURS]
     result += [Feature(f"has_{colour}", CLASS, 400) for colour in range(10)]
     result += [Feature(f"rank_of_{colour}", NUMBER, 450) for colour in range(10)]
     result += [Feature(f"count_of_{colour}", NUMBER, 500) for colour in range(10)]
@@ -175,6 +177,7 @@ def table(grid: Grid, regions: list[Region], own: NDArray[Any] | None, bg: int) 
     ]  # fmt: skip
     around = own[:, PROPS.index("around")] if own is not None else np.full(n, NONE)
     members = [np.zeros(n, np.int64) if own is None else own[:, PROPS.index(name)] for name in _OWN]
+    members += [np.full(n, NONE) if own is None else own[:, PROPS.index(name)] for name in _OWN_COLOURS]
     odd = sum((flag == 1) * (flag.sum() == 1) for flag in flags[:3])
     rows = [*scalars, *(_ranks(v) for v in ranked), *(_ranks(-v) for v in ranked), *kin, *(_ranks(-k) for k in kin)]
     rows += [*flags, main, rare, around, *members, *(tallies.T > 0), *(_ranks(t) for t in tallies.T), *tallies.T, odd]

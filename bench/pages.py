@@ -240,6 +240,18 @@ def _cells(owner: Any, run: Any, chosen: list[str], done: int) -> int:
     return len(answers)
 
 
+def seeded() -> dict[str, str]:
+    """What `seed_experiments` made, found again."""
+    from apps.experiments.models import Experiment
+
+    known = {
+        name: Experiment.objects.filter(status=status).order_by("-created_at")[0].pk
+        for name, status in (("finished", "completed"), ("running", "in_progress"))
+    }
+    known["task"] = Experiment.objects.get(pk=known["finished"]).task_selection["task_ids"][0]
+    return known
+
+
 def pages_of(known: dict[str, str]) -> list[tuple[str, str]]:
     """Name and address of each page measured."""
     finished, running, task = f"/experiments/{known['finished']}", f"/experiments/{known['running']}", known["task"]
@@ -334,6 +346,7 @@ def main(argv: list[str] | None = None) -> int:
     """Seed, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", default="", help="an empty database; default: SQLite in a temporary folder")
+    parser.add_argument("--reuse", action="store_true", help="measure on a database that was seeded before")
     parser.add_argument("--tasks", type=int, default=10_000)
     parser.add_argument("--submissions", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=40)
@@ -371,14 +384,17 @@ def _run(args: argparse.Namespace) -> list[str]:
 
     settings.ALLOWED_HOSTS.append("testserver")
     call_command("migrate", verbosity=0)
-    if ArcTask.objects.exists():
-        raise SystemExit("This database is in use: name an empty one.")
-    owner = User.objects.create(username="bench", role="admin", password=make_password(None))
-    began = time.monotonic()
-    known = seed_experiments(owner, seed_tasks(args.tasks), args.submissions)
+    if args.reuse:
+        owner, known = User.objects.get(username="bench"), seeded()
+    elif ArcTask.objects.exists():
+        raise SystemExit("This database is in use: name an empty one, or --reuse one that was seeded before.")
+    else:
+        owner = User.objects.create(username="bench", role="admin", password=make_password(None))
+        began = time.monotonic()
+        known = seed_experiments(owner, seed_tasks(args.tasks), args.submissions)
+        print(f"seeded in {time.monotonic() - began:.0f} s", flush=True)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    print(f"seeded in {time.monotonic() - began:.0f} s", flush=True)
     client = Client()
     client.force_login(owner)
     measured = [measure(client, name, path, args.rounds) for name, path in pages_of(known)]

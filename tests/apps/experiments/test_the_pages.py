@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -266,6 +267,7 @@ def test_a_page_costs_the_same_whatever_the_size_of_the_run(make: Make, owner: U
         end(cells(made)[1])
         client = client_of(viewer)
         client.get(f"/experiments/{made.pk}/{tab}")
+        cache.clear()
         with CaptureQueriesContext(connection) as caught:
             assert client.get(f"/experiments/{made.pk}/{tab}").status_code == 200
         return len(caught)

@@ -24,7 +24,8 @@ def _pytest(label: str, arguments: list[str], extra: dict[str, str]) -> int:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("TERRARIUM_")}
         environment.pop("DATABASE_URL", None)
         environment.pop("REDIS_URL", None)
-        environment |= {"TERRARIUM_STORAGE_ROOT": storage, **extra}
+        # A database in a file, not in memory: only then can two connections meet, as they do in use.
+        environment |= {"TERRARIUM_STORAGE_ROOT": storage, "TEST_SQLITE_PATH": f"{storage}/test.sqlite3", **extra}
         code = subprocess.run(
             [sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment, check=False
         ).returncode

@@ -35,8 +35,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SOCKETS = 50
 EVENTS = 100
 PAUSE_SECONDS = 0.03
-BURST = 2000
-IDLE_SECONDS = 8.0
+BURST = 1000
+IDLE_SECONDS = 6.0
 Row = tuple[str, str]
 
 
@@ -64,6 +64,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--part", choices=["all", "delivery", "reads"], default="all")
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -74,7 +75,7 @@ def _run(extra: dict[str, str], options: argparse.Namespace) -> list[Row]:
         kept = {name: value for name, value in kept.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
         environment = {**kept, **extra, "TERRARIUM_STORAGE_ROOT": storage, "DJANGO_SETTINGS_MODULE": "config.settings"}
         command = [sys.executable, "-m", "bench.live", "--measure"]
-        command += ["--rounds", str(options.rounds), "--rows", str(options.rows)]
+        command += ["--rounds", str(options.rounds), "--rows", str(options.rows), "--part", options.part]
         done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True, text=True)
         rows = [(name, value) for name, value in json.loads(done.stdout.splitlines()[-1])]
         print("\n".join(f"{name}: {value}" for name, value in rows), file=sys.stderr)
@@ -92,12 +93,14 @@ def _measure(options: argparse.Namespace) -> list[Row]:
 
     call_command("migrate", verbosity=0, interactive=False)
     _key, key = api_key_create(owner=User.objects.create(username="bench"), name="bench", scopes=("read",))
-    server = _Server()
-    try:
-        rows = asyncio.run(_deliveries(server, key, options.rounds))
-    finally:
-        server.stop()
-    return rows + _reads(options.rows, options.rounds)
+    rows: list[Row] = []
+    if options.part != "reads":
+        server = _Server()
+        try:
+            rows = asyncio.run(_deliveries(server, key, options.rounds))
+        finally:
+            server.stop()
+    return rows if options.part == "delivery" else rows + _reads(options.rows, options.rounds)
 
 
 class _Server:
@@ -284,8 +287,8 @@ def _fill(rows: int) -> None:
         series, source = "WITH g AS (SELECT generate_series(%s::bigint, %s::bigint) AS n) ", "g"
     insert = (
         f"{series}INSERT INTO core_jobevent (job_id, topic, seq, type, payload, at) "
-        "SELECT 'job_' || (n % 1000), 'topic_' || (n % 100), 1 + n / 1000, "
-        "CASE WHEN n % 20 = 0 THEN 'status_change' ELSE 'log' END, "
+        "SELECT 'job_' || (n %% 1000), 'topic_' || (n %% 100), 1 + n / 1000, "
+        "CASE WHEN n %% 20 = 0 THEN 'status_change' ELSE 'log' END, "
         '\'{"level": "info", "message": "a line of the usual length, as a solver writes it"}\', %s '
         f"FROM {source}"
     )

@@ -76,6 +76,37 @@ def _panels(grid: Grid) -> Views | None:
     return _stack(panels(grid))
 
 
+@frame("overlay")
+def _overlay(grid: Grid) -> Views | None:
+    """However many panels there are, by what they agree on at each cell."""
+    parts = panels(grid)
+    if len(parts) < 2:
+        return None
+    stack = np.array(parts, np.int8)
+    inks = np.array([(stack == colour).sum(axis=0) for colour in range(10)])
+    inks_only = inks.copy()
+    inks_only[0] = 0
+    count = inks_only.sum(axis=0)
+    scarce = np.where(inks > 0, inks, 1000).argmin(axis=0).astype(np.int8)
+    ink = np.where(count > 0, inks_only.argmax(axis=0), NONE).astype(np.int8)
+    first = np.zeros(stack.shape[1:], np.int8)
+    for part in stack[::-1]:
+        first = np.where(part != 0, part, first)
+    last = np.zeros(stack.shape[1:], np.int8)
+    for part in stack:
+        last = np.where(part != 0, part, last)
+    return [
+        ("first_ink", contiguous(first)),
+        ("last_ink", contiguous(last)),
+        ("majority", contiguous(inks.argmax(axis=0).astype(np.int8))),
+        ("minority", contiguous(scarce)),
+        ("main_ink", contiguous(ink)),
+        ("#inked", contiguous(np.minimum(count, 120).astype(np.int8))),
+        ("#everywhere", contiguous((count == len(parts)).astype(np.int8))),
+        ("#colours", contiguous((inks > 0).sum(axis=0).astype(np.int8))),
+    ]
+
+
 @frame("split")
 def _split(grid: Grid, down: int, across: int) -> Views | None:
     height, width = grid.shape
@@ -212,6 +243,7 @@ def _panel_frames(pairs: Pairs, _tests: Sequence[Grid]) -> list[tuple[FrameCall,
         _colour, rows, cols = found
         if (rows[0][1] - rows[0][0], cols[0][1] - cols[0][0]) == wanted.shape:
             result.append((("panels",), 100))
+            result.append((("overlay",), 250))
         if (len(rows), len(cols)) == wanted.shape:
             result.append((("blocks",), 200))
     for down, across in ((1, 2), (2, 1), (1, 3), (3, 1), (2, 2), (1, 4), (4, 1), (3, 3)):

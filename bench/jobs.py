@@ -2,8 +2,8 @@
 
     python -m bench.jobs --backend embedded|production [--count 500] [--rounds 5] [--out docs/benchmarks/jobs.md]
 
-Both sides run in the same session on the same broker with the same number of threads: eight threads put jobs in one
-at a time while a worker with eight takes them out, and the clock runs until the last is done. Rounds alternate; medians are reported.
+Both sides run in the same session on the same broker with the same number of threads: producers put jobs in one at a
+time while a worker with eight threads takes them out, and the clock runs until the last is done. Rounds alternate; medians are reported.
 A durable no-op is written down with its execution, its events and its end in a database before it counts as done.
 """
 
@@ -61,6 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--queued", type=int, nargs="*", default=[12_000, 100_000])
+    parser.add_argument("--producers", type=int, default=1, help="threads that put in, on both sides")
     parser.add_argument("--out", default="")
     parser.add_argument(
         "--database-url", default="postgresql:///terrarium_bench", help="an empty database (production)"
@@ -87,7 +88,7 @@ def _measure(lab: Lab, options: argparse.Namespace) -> list[Row]:
     try:
         _until(lambda: _workers() == 1 and (lab.folder / "plain-done").exists())
         _until(lambda: _celery_round(lab, 5)[0] > 0)  # both have started
-        _jobs_round(owner, 20, one_by_one=True)
+        _jobs_round(owner, 20, 1)
         rows += _against_celery(lab, owner, options)
         rows += _in_children(owner, options.count // 2)
         rows += _latencies(owner)
@@ -123,11 +124,11 @@ def _open(kind: str) -> int:
 def _against_celery(lab: Lab, owner: User, options: argparse.Namespace) -> list[Row]:
     ours, theirs, ratios, bulk, lost = [], [], [], [], 0
     for number in range(1, options.rounds + 1):
-        rate, missing = _celery_round(lab, options.count)
+        rate, missing = _celery_round(lab, options.count, options.producers)
         theirs.append(rate)
         lost += missing
-        ours.append(_jobs_round(owner, options.count, one_by_one=True))
-        bulk.append(_jobs_round(owner, options.count, one_by_one=False))
+        ours.append(_jobs_round(owner, options.count, options.producers))
+        bulk.append(_jobs_round(owner, options.count, 0))
         ratios.append(ours[-1] / theirs[-1])
         print(f"round {number}: Celery {theirs[-1]:.0f}/s, jobs {ours[-1]:.0f}/s, in bulk {bulk[-1]:.0f}/s", flush=True)
     return [
@@ -142,13 +143,13 @@ def _against_celery(lab: Lab, owner: User, options: argparse.Namespace) -> list[
     ]
 
 
-def _celery_round(lab: Lab, count: int) -> tuple[float, int]:
+def _celery_round(lab: Lab, count: int, producers: int = 1) -> tuple[float, int]:
     """Tasks a second, and how many were lost: with the file-based broker that happens."""
     from bench.plain_celery import noop
 
     before, _ = _celery_done(lab)
     began = time.time()
-    _by_many(count, lambda _: noop.delay())
+    _by_many(count, producers, lambda _: noop.delay())
     done, last, quiet = before, began, time.monotonic()
     while done - before < count and time.monotonic() - quiet < 3.0:
         time.sleep(0.02)
@@ -163,29 +164,30 @@ def _celery_done(lab: Lab) -> tuple[int, float]:
     return int(number), float(moment)
 
 
-def _jobs_round(owner: User, count: int, *, one_by_one: bool) -> float:
+def _jobs_round(owner: User, count: int, producers: int) -> float:
+    """Jobs a second, put in by so many threads; by none: all together."""
     from apps.core.jobs import JobSpec, job_enqueue, jobs_enqueue
 
     began = time.time()
-    if one_by_one:
-        _by_many(count, lambda index: job_enqueue(kind="noop", payload={"n": index}, owner=owner))
+    if producers:
+        _by_many(count, producers, lambda index: job_enqueue(kind="noop", payload={"n": index}, owner=owner))
     else:
         jobs_enqueue(specs=[JobSpec("noop", {"n": index}) for index in range(count)], owner=owner)
     _until(lambda: _open("noop") == 0)
     return count / (_last_end("noop") - began)
 
 
-def _by_many(count: int, put: Callable[[int], Any]) -> None:
-    """Put in `count`, by as many threads as take out."""
+def _by_many(count: int, producers: int, put: Callable[[int], Any]) -> None:
+    """Put in `count`, by so many threads."""
     from django.db import connection
 
     def some(first: int) -> None:
-        for index in range(first, count, CONCURRENCY):
+        for index in range(first, count, producers):
             put(index)
         connection.close()
 
-    with ThreadPoolExecutor(CONCURRENCY) as pool:
-        list(pool.map(some, range(CONCURRENCY)))
+    with ThreadPoolExecutor(producers) as pool:
+        list(pool.map(some, range(producers)))
 
 
 def _last_end(kind: str) -> float:
@@ -299,7 +301,8 @@ def _table(options: argparse.Namespace, rows: list[Row]) -> str:
     lines = [
         f"## {options.backend.title()}: {database}, broker on {broker}",
         "",
-        f"`python -m bench.jobs --backend {options.backend} --count {options.count} --rounds {options.rounds}`, "
+        f"`python -m bench.jobs --backend {options.backend} --count {options.count} --rounds {options.rounds} "
+        f"--producers {options.producers}`, "
         f"{os.cpu_count()} cores, Python {platform.python_version()}, {CONCURRENCY} threads on both sides, "
         f"load average {os.getloadavg()[1]:.1f} from other work.",
         "",

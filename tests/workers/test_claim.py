@@ -181,3 +181,7 @@ def test_the_claim_walks_its_index(kind: Any, owner: User) -> None:
     assert "core_job_claim" in plan
     assert "Sort" not in plan
     assert "TEMP B-TREE" not in plan
+    if connection.vendor == "sqlite":
+        assert "SEARCH core_job USING INDEX sqlite_autoindex_core_job_1 (job_id=?)" in plan
+    else:
+        assert "core_job_pkey" in plan or "_like" in plan or "TID" in plan

@@ -47,12 +47,13 @@ _OPEN = "NOT EXISTS (SELECT 1 FROM core_queuestate WHERE queue = %s AND paused_a
 _ORDER = "ORDER BY priority DESC, fair_tag, job_id LIMIT %s"
 
 # The status stands in the statement as a literal, so that both planners see the partial index core_job_claim; SQLite is
-# told to use it, since without statistics it may take another. The common table expression is materialised so that
+# told to use it, since without statistics it may take another, and by the plus sign not to look for the rows to update
+# among all that are queued. The common table expression is materialised so that
 # PostgreSQL picks once.
 _CLAIM = {
     "sqlite": f"""
         UPDATE core_job SET {_SET}
-        WHERE status = 'queued' AND job_id IN (
+        WHERE +status = 'queued' AND job_id IN (
             SELECT job_id FROM core_job INDEXED BY core_job_claim
             WHERE status = 'queued' AND queue = %s AND {_OPEN} {_ORDER})
         RETURNING *

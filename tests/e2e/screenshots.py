@@ -8,14 +8,20 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from tests.e2e.conftest import CHROMIUM, CHROMIUM_ARGS, ROOT
 
 FOLDER = ROOT / "docs" / "images"
-WIDE = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+LOOKS: list[tuple[str, ViewportSize, Literal["light", "dark"]]] = [
+    ("light", WIDE, "light"),
+    ("dark", WIDE, "dark"),
+    ("phone", PHONE, "dark"),
+]
 
 
 def _first_experiment(page: Page, url: str) -> str:
@@ -65,7 +71,7 @@ def main(url: str, link: str, folder: Path = FOLDER, only: str = "") -> None:
         page.wait_for_url(f"{url}/")
         state = first.storage_state()
         experiment = _first_experiment(page, url)
-        for label, viewport, scheme in (("light", WIDE, "light"), ("dark", WIDE, "dark"), ("phone", PHONE, "dark")):
+        for label, viewport, scheme in LOOKS:
             context = browser.new_context(
                 viewport=viewport, color_scheme=scheme, storage_state=state, reduced_motion="reduce"
             )

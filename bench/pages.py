@@ -64,7 +64,7 @@ def seed_tasks(count: int) -> list[str]:
     for name in CANONICAL_SETS:
         dataset, _, source = name.partition("/")
         contents += [(dataset, source, data.raw_id, content_columns(data)) for data in load_canonical(name)]
-    ids = []
+    ids: list[str] = []
     copy = 0
     while len(ids) < count:
         made = []
@@ -154,7 +154,13 @@ def _cells(owner: Any, run: Any, chosen: list[str], done: int) -> int:
         "program": "def solve(grid):\n    return grid\n" * 4,
         "program_data": {"kind": "none"},
     }
-    jobs, answers, solves, results, metrics, usage, events = [], [], [], [], [], [], []
+    jobs: list[Any] = []
+    answers: list[Any] = []
+    solves: list[Any] = []
+    results: list[Any] = []
+    metrics: list[Any] = []
+    usage: list[Any] = []
+    events: list[Any] = []
     for column, task_id in enumerate(chosen):
         ended = column < done
         for row, strategy in enumerate(STRATEGIES):

@@ -47,7 +47,7 @@ def test_each_strategy_shows_its_options_with_help_defaults_and_limits(client: C
 def test_create_and_start(client: Client) -> None:
     answer = client.post(NEW, {**TYPED, "then": "start"})
     made = Experiment.objects.get()
-    assert (answer.status_code, answer.url) == (302, f"/experiments/{made.pk}/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"/experiments/{made.pk}/")
     assert made.strategy_configs == {
         "echo": {"depth": 3, "weight": 0.25, "order": "last", "symmetric": False, "label": ""}
     }

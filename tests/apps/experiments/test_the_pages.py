@@ -40,7 +40,7 @@ def counted(caught: CaptureQueriesContext) -> int:
 
 
 def text(answer: Any) -> str:
-    return answer.content.decode()
+    return str(answer.content.decode())
 
 
 @pytest.fixture

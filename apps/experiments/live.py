@@ -51,7 +51,9 @@ def _render(user: User, key: str, events: Sequence[Event]) -> str:
     progress = queries.progress_of([run])[run_id]
     page = RunPage(run.experiment, run, [run.number], progress, results_of(run, progress), user)
     context = {"page": page, "experiment": run.experiment, "run": run, "tab": tab, "oob": True}
-    parts: list[str] = [render_to_string(f"experiments/{name}.html", context) for name in ("_state", "_actions", "_figures")]
+    parts: list[str] = [
+        render_to_string(f"experiments/{name}.html", context) for name in ("_state", "_actions", "_figures")
+    ]
     if tab == "detail":
         parts.append(render_to_string("experiments/_rows.html", context))
         parts.append(_cells(run, events))

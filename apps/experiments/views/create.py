@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.contrib import messages
-from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -45,9 +44,10 @@ def _datasets() -> list[str]:
 
 
 def _slots() -> int:
+    """How many solves the workers now alive can do at once: each says its slots over all its queues, equal shares."""
     alive = Worker.objects.filter(last_seen_at__gte=timezone.now() - WORKER_SEEN)
-    total: int = alive.aggregate(slots=Sum("concurrency", default=0))["slots"]
-    return total
+    shares = [worker.concurrency // len(worker.queues) for worker in alive if "cpu" in worker.queues]
+    return sum(max(1, share) for share in shares)
 
 
 def _estimate(draft: Draft) -> Estimate | None:

@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Avg, Q, QuerySet
+from django.db.models import Avg, F, Q, QuerySet
 
 from apps.core.errors import NotFound
 from apps.experiments.models import Experiment, ExperimentRun, ExperimentStatus, Solve
 from apps.experiments.queries.figures import Progress, progress_of
 
-SORTS = {
+SORTS: dict[str, tuple[Any, ...]] = {
     "created": ("created_at", "pk"),
     "-created": ("-created_at", "-pk"),
     "name": ("name", "pk"),
     "-name": ("-name", "-pk"),
     "status": ("status", "-created_at", "-pk"),
     "-status": ("-status", "-created_at", "-pk"),
-    "score": ("results__totals__macro", "-created_at", "-pk"),
-    "-score": ("-results__totals__macro", "-created_at", "-pk"),
-    "cost": ("results__totals__dollars", "-created_at", "-pk"),
-    "-cost": ("-results__totals__dollars", "-created_at", "-pk"),
+    "score": (F("results__totals__macro").asc(nulls_last=True), "-created_at", "-pk"),
+    "-score": (F("results__totals__macro").desc(nulls_last=True), "-created_at", "-pk"),
+    "cost": (F("results__totals__dollars").asc(nulls_last=True), "-created_at", "-pk"),
+    "-cost": (F("results__totals__dollars").desc(nulls_last=True), "-created_at", "-pk"),
 }
 """The orders of the list; each ends in something unique, so that pages are stable."""
 

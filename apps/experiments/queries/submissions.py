@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from apps.core.errors import NotFound
 from apps.experiments.models import TaskSubmission
@@ -43,7 +43,7 @@ def submissions_of_task(*, task_id: str) -> QuerySet[TaskSubmission]:
         TaskSubmission.objects.filter(task_id=task_id)
         .select_related("run", "solve", "user")
         .defer("metadata", "run__task_ids", "run__metrics", "run__strategy_config", "run__seeds", "run__error_log")
-        .order_by("-score", "processing_time_ms", "-submission_id")
+        .order_by(F("score").desc(nulls_last=True), "processing_time_ms", "-submission_id")
     )
 
 

@@ -36,12 +36,12 @@ RETRIABLE = (SolveStatus.FAILED, SolveStatus.TIMEOUT, SolveStatus.CANCELLED)
 
 def hard_seconds(core_seconds: float) -> float:
     """The wall-clock stop of a solver: generous, since the machine is shared and effort is counted in steps."""
-    return 4 * core_seconds + 10
+    return 10 * core_seconds + 30
 
 
 def job_timeout(core_seconds: float) -> float:
     """When a solving process is killed: past its own hard stop, so that it can still hand in what it has."""
-    return hard_seconds(core_seconds) + 20
+    return hard_seconds(core_seconds) + 60
 
 
 @transaction.atomic

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.cache import cache
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -19,17 +19,17 @@ from apps.experiments.models import ExperimentRun, Solve, SolveStatus
 from apps.experiments.page import RunPage, run_page, tabs
 from apps.experiments.strategies import title_of
 
-CELL_SORTS = {
+CELL_SORTS: dict[str, tuple[Any, ...]] = {
     "task": ("position",),
     "-task": ("-position",),
-    "score": ("score", "position"),
-    "-score": ("-score", "position"),
+    "score": (F("score").asc(nulls_last=True), "position"),
+    "-score": (F("score").desc(nulls_last=True), "position"),
     "effort": ("core_seconds", "position"),
     "-effort": ("-core_seconds", "position"),
     "cost": ("dollars", "position"),
     "-cost": ("-dollars", "position"),
-    "finished": ("finished_at", "position"),
-    "-finished": ("-finished_at", "position"),
+    "finished": (F("finished_at").asc(nulls_last=True), "position"),
+    "-finished": (F("finished_at").desc(nulls_last=True), "position"),
 }
 RESULTS: dict[str, tuple[str, Q]] = {
     "exact": ("Solved", Q(score=1.0)),

@@ -82,7 +82,7 @@ def answer_of(client: ForkServerClient, task: Any) -> Any:
 
 def test_the_budget_and_the_seed_reach_the_strategy(job: Job) -> None:
     arguments = prepare(job).arguments
-    assert arguments["budget"] == {"core_seconds": 1.0, "hard_seconds": 14.0, "memory_mb": 2048}
+    assert arguments["budget"] == {"core_seconds": 1.0, "hard_seconds": 40.0, "memory_mb": 2048}
     assert (arguments["strategy"], arguments["seed"], arguments["config"]["depth"]) == ("echo", 0, 2)
 
 

@@ -312,3 +312,17 @@ def test_the_task_tab_costs_the_same_however_many_answers(make: Make, tasks: lis
         end(cells(make())[0])
     assert TaskSubmission.objects.filter(task="lab:a").count() == 6
     assert statements() == few
+
+
+def test_what_has_no_score_comes_last_whichever_way_it_is_sorted(
+    make: Make, tasks: list[ArcTask], finished: Experiment, viewer: User
+) -> None:
+    make(name="Unscored")
+    for sort in ("score", "-score", "cost", "-cost"):
+        body = text(page(viewer, f"?sort={sort}"))
+        assert body.index(f"row-{finished.pk}") < body.index(">Unscored<"), sort
+    half = make(name="Half")
+    end(cells(half)[1])
+    for sort in ("score", "-score", "finished", "-finished"):
+        body = text(page(viewer, f"{half.pk}/tasks/?sort={sort}"))
+        assert body.index("lab:b") < body.index("lab:a"), sort

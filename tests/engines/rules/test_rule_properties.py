@@ -77,7 +77,8 @@ def test_completion_touches_hidden_cells_only(grid: Grid, group: str, hidden: in
 @given(grids(8))
 def test_frames_give_views_of_one_shape(grid: Grid) -> None:
     calls = [("same",), ("panels",), ("overlay",), ("split", 1, 2), ("split", 2, 2), ("blocks",),
-             ("pooled", 2, 2), ("tiles", (2, 3)), ("tiles", "shape"), ("tiles", "inks"), ("padded", 1, 1, 1, 1), ("summary", 0, 2, "inks"),
+             ("pooled", 2, 2), ("tiles", (2, 3)), ("tiles", "shape"), ("tiles", "inks"), ("padded", 1, 1, 1, 1),
+             ("summary", 0, 2, "inks"),
              ("pick", "shape", 0, (), 0, False), ("completed", 0, "lattice")]  # fmt: skip
     for call in calls:
         views = views_of(grid, call)

@@ -28,7 +28,7 @@ def popcount(x: Any) -> Any:
 
 
 @njit(cache=True)
-def literals(train: Any, test: Any, kinds: Any, costs: Any, compare: Any, own: int, value_cost: int) -> Any:  # noqa: C901 (one compiled loop)
+def literals(train: Any, test: Any, kinds: Any, costs: Any, compare: Any, own: int, value_cost: int) -> Any:  # noqa: C901
     """Every literal that is neither always nor never true on the training columns.
 
     Returns (meta, train words, test words); meta rows are feature, operator, value, cost. Kinds: 0 colour,
@@ -167,7 +167,7 @@ def unions(rows: Any, mask: Any, limit: int) -> Any:
 
 
 @njit(cache=True)
-def conjunctions(lit: Any, costs: Any, must: Any, never: Any, best: int, width: int) -> Any:  # noqa: C901 (one compiled loop)
+def conjunctions(lit: Any, costs: Any, must: Any, never: Any, best: int, width: int) -> Any:  # noqa: C901
     """Conjunctions of one to three literals true on all of `must` and on none of `never`, cheapest first.
 
     Literals are sorted by cost. Returns (rows of three literal indices padded with -1, their costs), at most

@@ -38,7 +38,7 @@ def _clip(x: int) -> int:
 
 
 @njit(cache=True)
-def local_features(g: Any, bg: int) -> Any:  # noqa: C901 (one compiled loop)
+def local_features(g: Any, bg: int) -> Any:  # noqa: C901
     """The features of `LOCAL` for every cell: array (feature, row, column)."""
     h, w = g.shape
     out = np.full((65, h, w), NONE, np.int8)
@@ -155,7 +155,7 @@ def local_features(g: Any, bg: int) -> Any:  # noqa: C901 (one compiled loop)
 
 
 @njit(cache=True)
-def more_features(g: Any, bg: int, out: Any) -> Any:  # noqa: C901 (one compiled loop)
+def more_features(g: Any, bg: int, out: Any) -> Any:  # noqa: C901
     """Fill the rest of `LOCAL`: distances, runs and line counts; returns the widened array."""
     h, w = g.shape
     wide = np.full((70, h, w), NONE, np.int8)

@@ -62,7 +62,7 @@ def _kinds(group: int) -> Any:
 
 
 @njit(cache=True)
-def symmetric(g: Any, hidden: int, group: int) -> Any:  # noqa: C901 (one compiled loop)
+def symmetric(g: Any, hidden: int, group: int) -> Any:  # noqa: C901
     """The grid completed by the best centre of `group`, and how many known cells supported it (0: none)."""
     h, w = g.shape
     kinds = _kinds(group)
@@ -143,7 +143,7 @@ def _shift_support(g: Any, hidden: int, dy: int, dx: int) -> int:
 
 
 @njit(cache=True)
-def repeated(g: Any, hidden: int) -> Any:  # noqa: C901 (one compiled loop)
+def repeated(g: Any, hidden: int) -> Any:  # noqa: C901
     """The grid completed by its best supported shifts, and the support of the first (0: none)."""
     h, w = g.shape
     out = g.copy()
@@ -199,7 +199,7 @@ def repeated(g: Any, hidden: int) -> Any:  # noqa: C901 (one compiled loop)
 
 
 @njit(cache=True)
-def lattice(g: Any, hidden: int) -> Any:  # noqa: C901 (one compiled loop)
+def lattice(g: Any, hidden: int) -> Any:  # noqa: C901
     """The grid completed by its smallest consistent lattice, and the known cells (0: no lattice).
 
     A lattice repeats every p columns and, moved by a columns, every q rows; it must tell every hidden cell.

@@ -27,7 +27,7 @@ NONE = 10
 
 
 @njit(cache=True)
-def label(g: Any, mode: int, bg: int) -> Any:  # noqa: C901 (one compiled loop)
+def label(g: Any, mode: int, bg: int) -> Any:  # noqa: C901
     """Label components in scan order; -1 where the cell belongs to none.
 
     Modes: 0 same colour, 4-connected, every cell; 1 same colour, 8-connected, not background;
@@ -140,7 +140,7 @@ def boxes(labels: Any, n: int) -> Any:
 
 
 @njit(cache=True)
-def _euler(labels: Any, n: int, eight: bool) -> Any:  # noqa: C901 (one compiled loop)
+def _euler(labels: Any, n: int, eight: bool) -> Any:  # noqa: C901
     """Holes of each component: one minus its Euler number, counted over 2x2 windows."""
     h, w = labels.shape
     total = np.zeros(n, np.int32)
@@ -178,7 +178,7 @@ def _euler(labels: Any, n: int, eight: bool) -> Any:  # noqa: C901 (one compiled
 
 
 @njit(cache=True)
-def _relate(  # noqa: C901 (one compiled loop)
+def _relate(  # noqa: C901
     g: Any, labels: Any, n: int, bg: int, out: Any, box: Any, forms: Any, group: Any
 ) -> None:
     """Fill what a component has to do with others: its twin's colour, its nearest's, and what it sees each way.
@@ -241,7 +241,7 @@ def _relate(  # noqa: C901 (one compiled loop)
 
 
 @njit(cache=True)
-def properties(g: Any, labels: Any, n: int, bg: int, eight: bool) -> Any:  # noqa: C901 (one compiled loop)
+def properties(g: Any, labels: Any, n: int, bg: int, eight: bool) -> Any:  # noqa: C901
     """The properties of every component, one row each, in the order of `PROPS`."""
     h, w = g.shape
     out = np.zeros((n, 38), np.int16)

@@ -50,9 +50,15 @@ def _inner(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]
 
 
 FAMILIES: dict[str, Family] = {
-    "select": select, "completion": completions, "cells": _cells, "frames": _frames, "scan": scans, "summary": summaries,
-    "objects": objectwise, "wrapped": _wrapped,
-}  # fmt: skip
+    "select": select,
+    "completion": completions,
+    "cells": _cells,
+    "frames": _frames,
+    "scan": scans,
+    "summary": summaries,
+    "objects": objectwise,
+    "wrapped": _wrapped,
+}
 """Every family by name: `family(pairs, tests, meter)` gives candidates that reproduce every pair."""
 
 

@@ -172,7 +172,7 @@ def table(grid: Grid, regions: list[Region], own: NDArray[Any] | None, bg: int) 
         np.array([bool(s and ((crop == crop.T).all() or (crop == crop[::-1, ::-1].T).all()))
                   for s, crop in zip(square, crops, strict=True)]),
         square,
-        (spots[:, 0] == 0) | (spots[:, 1] == 0) | (spots[:, 2] == grid.shape[0] - 1) | (spots[:, 3] == grid.shape[1] - 1),
+        (spots[:, :2] == 0).any(axis=1) | (spots[:, 2:] == np.array(grid.shape) - 1).any(axis=1),
         np.array([bool((crop == crop[0, 0]).all()) for crop in crops]),
     ]  # fmt: skip
     around = own[:, PROPS.index("around")] if own is not None else np.full(n, NONE)

@@ -23,7 +23,7 @@ WIDER_COLOURS = 22
 
 
 @njit(cache=True)
-def wider_features(g: Any, bg: int, labels: Any, box: Any, nearest8: Any) -> Any:  # noqa: C901 (one compiled loop)
+def wider_features(g: Any, bg: int, labels: Any, box: Any, nearest8: Any) -> Any:  # noqa: C901
     """The features of `WIDER` for every cell; `labels` and `box` are the objects', `nearest8` a distance."""
     h, w = g.shape
     out = np.full((49, h, w), 10, np.int8)

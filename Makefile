@@ -1,5 +1,6 @@
 # `make run` starts everything on the embedded default; `make test` runs everything that can be tested here.
-PYTHON ?= $(firstword $(foreach v,python3.13 python3.12 python3.11 python3 python,$(shell command -v $(v) 2>/dev/null)))
+# The first that runs and is new enough (a version manager leaves names behind that do not); else python3, which says what it lacks.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do $$p -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && command -v $$p && exit; done; echo python3)
 BIN := .venv/bin
 
 .PHONY: run test setup setup-dev lint types check clean help

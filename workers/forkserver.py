@@ -27,7 +27,8 @@ logger = logging.getLogger("terrarium.workers")
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-WARM_SECONDS = 180.0
+WARM_SECONDS = 600.0
+"""Compiling everything for the first time takes about a minute and a half of one core; a busy machine has less to give."""
 _THREAD_VARIABLES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in _THREAD_VARIABLES} | {"VECLIB_MAXIMUM_THREADS": "1"}
 
@@ -74,6 +75,9 @@ class ForkServerClient:
     def __init__(self, *, patience: float = 15.0, warm: tuple[str, ...] = ()) -> None:
         self._patience = patience
         self._always_warm = warm
+        self.warmed = threading.Event()
+        if not warm:
+            self.warmed.set()
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._children: dict[int, Child] = {}
@@ -229,8 +233,11 @@ class ForkServerClient:
             child.exited.set()
 
     def _preheat(self) -> None:
-        with contextlib.suppress(Gone):
-            self._warm_up(self._always_warm)
+        try:
+            with contextlib.suppress(Gone):
+                self._warm_up(self._always_warm)
+        finally:
+            self.warmed.set()
 
     def _lost(self) -> None:
         """The process is gone: so are its children, by their death signal; what they started fell to us."""

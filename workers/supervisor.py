@@ -139,7 +139,12 @@ class Supervisor:
         )
 
     def _claim_free(self) -> bool:
-        """Claim for every queue with free slots, each in turn first. True when something was started."""
+        """Claim for every queue with free slots, each in turn first. True when something was started.
+
+        Nothing is claimed before the fork server is warm: a job's time must not run while the solver compiles itself.
+        """
+        if not self.server.warmed.is_set():
+            return False
         found = False
         queues = list(self.slots)
         self._rotation += 1

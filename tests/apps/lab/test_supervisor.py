@@ -40,7 +40,11 @@ def test_a_service_that_is_killed_is_started_again(tmp_path: Path) -> None:
         assert service.process is not None
         first = service.process.pid
         os.kill(first, signal.SIGKILL)
-        assert supervisor.watch(until=lambda: service.is_alive and service.process.pid != first, poll_seconds=0.02)
+
+        def is_another() -> bool:
+            return service.is_alive and service.process is not None and service.process.pid != first
+
+        assert supervisor.watch(until=is_another, poll_seconds=0.02)
         assert said == ["The sleeper stopped; starting it again."]
     finally:
         supervisor.stop()

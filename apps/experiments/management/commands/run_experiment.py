@@ -130,7 +130,7 @@ def _criteria(options: dict[str, Any]) -> TaskCriteria:
     return TaskCriteria(
         task_ids=ids or None,
         datasets=[place.partition("/")[0] for place in places],
-        sources=[source for source in sources if source],  # type: ignore[misc]
+        sources=[source for source in sources if source],
         sample=options["sample"],
         limit=options["limit"],
     )

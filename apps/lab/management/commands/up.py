@@ -58,9 +58,12 @@ class Command(BaseCommand):
         try:
             supervisor.start()
             if supervisor.watch(until=self._answers_within(START_SECONDS)):
-                if not options["no_first_experiment"]:
-                    first_experiment_ensure(owner=admin)
+                first = None if options["no_first_experiment"] else first_experiment_ensure(owner=admin)
                 self._welcome(login_link_create(user=admin), seconds=time.monotonic() - began)
+                if first is not None:
+                    self._say(
+                        "A first experiment is queued. Its answers start to come once the solver has compiled itself."
+                    )
                 supervisor.watch()
         except GaveUp as trouble:
             raise CommandError(f"{trouble}\n{_tail(trouble.service.log_path)}") from None

@@ -1,6 +1,6 @@
 """Which kinds of training tasks a run lost: counts by what their demonstrations show.
 
-    python -m bench.engine_losses run.json        # a result of bench.arc_solve over arc1/training
+python -m bench.engine_losses run.json        # a result of bench.arc_solve over arc1/training
 """
 
 from __future__ import annotations

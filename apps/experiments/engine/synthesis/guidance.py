@@ -24,7 +24,16 @@ LARGEST_SHIFT = (-25, 30)
 """Bounds of what guidance may add to a primitive's cost, in tenths of a bit."""
 
 _CONSTANT = re.compile(r"_\d$")
-_COLOURED: tuple[str, ...] = ("keep_colour_", "erase_colour_", "paint_", "invert_", "background_", "fill_box_", "frame_", "fill_holes_")
+_COLOURED: tuple[str, ...] = (
+    "keep_colour_",
+    "erase_colour_",
+    "paint_",
+    "invert_",
+    "background_",
+    "fill_box_",
+    "frame_",
+    "fill_holes_",
+)
 _COLOURED += ("holes_", "outline_8_", "outline_4_", "between_", "box_gaps_", "mirror_about_", "turn_about_")
 _COLOURED += ("pick_with_", "pick_without_", "with_", "without_")
 

@@ -229,12 +229,7 @@ def stack(la, lr, n, b, r, order, canvas_h, canvas_w):
         for k in range(n):
             if done[k] == 1:
                 continue
-            if (
-                at < 0
-                or order == 0
-                or (order == 2 and sizes[k] > sizes[at])
-                or (order == 3 and sizes[k] < sizes[at])
-            ):
+            if at < 0 or order == 0 or (order == 2 and sizes[k] > sizes[at]) or (order == 3 and sizes[k] < sizes[at]):
                 at = k
         done[at] = 1
         for i in range(lr[at, 2]):

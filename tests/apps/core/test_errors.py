@@ -235,10 +235,20 @@ def test_each_kind_of_failure_has_its_error() -> None:
         assert described.status == status
 
 
+class Refused(Exception):
+    """What the driver says when the server itself refuses, in difference to a server out of reach."""
+
+    sqlstate = "57014"
+
+
+def _refused() -> OperationalError:
+    error = OperationalError("x")
+    error.__cause__ = Refused()
+    return error
+
+
 @pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("exception", "status"), [(DataError("x"), 422), (OperationalError("x"), 503), (KeyError("x"), 500)]
-)
+@pytest.mark.parametrize(("exception", "status"), [(DataError("x"), 422), (_refused(), 503), (KeyError("x"), 500)])
 def test_what_the_database_refuses_is_recorded_and_told_without_its_words(exception: Exception, status: int) -> None:
     failure = failure_of(exception, None)
     assert failure.status == status

@@ -1,10 +1,13 @@
 """The ASGI application: pages and API by HTTP, live streams by websocket."""
 
+import gc
 import os
+from importlib import import_module
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from channels.routing import ProtocolTypeRouter, URLRouter
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 http = get_asgi_application()
@@ -18,3 +21,8 @@ application = ProtocolTypeRouter(
         "websocket": OwnOrigin(URLRouter(websocket_urlpatterns)),
     }
 )
+
+# What is loaded stays: walked again by every full collection, it would hold up some request for a fifth of a second.
+import_module(settings.ROOT_URLCONF)
+gc.collect()
+gc.freeze()

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,9 @@ class Measured:
 
 
 def quantile(values: list[float], share: float) -> float:
-    """The value below which `share` of them lie."""
+    """The least value that `share` of them do not exceed (nearest rank)."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    return ordered[max(0, ceil(share * len(ordered)) - 1)]
 
 
 def batches(rows: list[Any], size: int = BATCH) -> Iterator[list[Any]]:
@@ -401,6 +402,8 @@ def _run(args: argparse.Namespace) -> list[str]:
         print(f"seeded in {time.monotonic() - began:.0f} s", flush=True)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
+    import config.asgi  # noqa: F401 - as the server starts: all loaded, and what stays kept from collection
+
     client = Client()
     client.force_login(owner)
     measured = [measure(client, name, path, args.rounds) for name, path in pages_of(known)]

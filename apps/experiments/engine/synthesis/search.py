@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from apps.experiments.engine.strategy import Report
-from apps.experiments.engine.synthesis import sizes
+from apps.experiments.engine.synthesis import doubt, sizes
 from apps.experiments.engine.synthesis.chained import ChainedProgram
 from apps.experiments.engine.synthesis.compose import compose, target_sized
 from apps.experiments.engine.synthesis.dag import Dag, explore
@@ -22,6 +22,7 @@ from apps.experiments.engine.synthesis.program import Program
 from apps.experiments.engine.synthesis.rules import propose_candidates
 from apps.experiments.engine.synthesis.rules.base import Meter
 from apps.experiments.engine.synthesis.rules.cellwise import cellwise
+from apps.experiments.engine.synthesis.selection import votes
 from apps.experiments.engine.synthesis.sizes import SizeRule
 from apps.tasks.engine.grids import is_valid
 from apps.tasks.engine.puzzle import Grid, Puzzle
@@ -43,6 +44,9 @@ SHALLOW_COST = 155
 
 SETTLED_MARGIN = 15
 """A program this many tenths of a bit shorter than the depth explored ends the search."""
+
+ASKED_SHARE = 10
+"""Each question asked in doubt may take this fraction of the budget."""
 
 AS_IT_IS = LayeredProgram(((),), sizes.UNKNOWN, 0)
 """The program that gives its input."""
@@ -87,8 +91,14 @@ class Search:
     states: int = 0
     hard_stopped: bool = False
     failures: list[str] = field(default_factory=list)
+    support: doubt.Support = field(default_factory=list)
 
     def run(self) -> None:
+        """Find candidates, then weigh them against one another if several rival."""
+        self._find()
+        self._weigh()
+
+    def _find(self) -> None:
         """All stages within the budget: rules, a shallow enumeration, and more only while the answer is in doubt."""
         self._deadline = time.monotonic() + self.hard_seconds
         frame = background(self.puzzle)
@@ -100,7 +110,47 @@ class Search:
         if self.config.augment:
             for other in alternatives(self.puzzle, frame):
                 self._look_again(other, self.budget // 8)
-        self._enumerate(frame, self.config.max_cost, self._left())
+        self._enumerate(frame, self.config.max_cost, self._left() - self._kept_back())
+
+    def _rivals(self) -> list[tuple[str, ...]]:
+        tests = range(len(self.puzzle.test_inputs))
+        return doubt.rivals([votes(index, self.candidates, self.config.vote)[0] for index in tests])
+
+    def _kept_back(self) -> int:
+        """Steps the last enumeration leaves for the questions asked in doubt."""
+        questions = self.config.leave_one_out + self.config.augment_vote
+        return questions * (self.budget // ASKED_SHARE) if questions and any(self._rivals()) else 0
+
+    def _weigh(self) -> None:
+        """Ask, while answers rival, which of them generalise and which are found again in other views."""
+        wanted = self._rivals() if self.config.leave_one_out or self.config.augment_vote else []
+        if not any(wanted):
+            return
+        self.support = [{} for _ in wanted]
+        for chosen, ask in ((self.config.leave_one_out, self._left_out), (self.config.augment_vote, self._augmented)):
+            steps = min(self._left(), self.budget // ASKED_SHARE)
+            if not chosen or steps <= 0:
+                continue
+            self.steps += steps
+            try:
+                answer = ask(wanted, steps // STEPS_PER_RULE_STEP)
+            except Exception as error:
+                self._failed("weighing", error)
+                continue
+            for bits, more in zip(self.support, answer, strict=True):
+                for key, gain in more.items():
+                    bits[key] = bits.get(key, 0.0) + gain
+
+    def _left_out(self, wanted: list[tuple[str, ...]], rule_steps: int) -> doubt.Support:
+        return doubt.left_out(self.puzzle, self.candidates, wanted, rule_steps)
+
+    def _augmented(self, wanted: list[tuple[str, ...]], rule_steps: int) -> doubt.Support:
+        return doubt.augmented(self.puzzle, self.candidates, wanted, rule_steps, self.seed)
+
+    def _failed(self, stage: str, error: Exception) -> None:
+        """One stage's mistake must not cost the answers of all others; it is said, and shows in the details."""
+        self.failures.append(f"{stage}: {type(error).__name__}: {error}")
+        self.report("log", {"level": "error", "message": self.failures[-1]})
 
     def _look_again(self, frame: Frame, steps: int) -> None:
         """Rules and a shallow enumeration in another frame."""
@@ -122,9 +172,7 @@ class Search:
         try:
             proposals = propose_candidates(puzzle.train, puzzle.test_inputs, steps // STEPS_PER_RULE_STEP)
         except Exception as error:
-            # One family's mistake must not cost the answers of all others; it is said, and shows in the details.
-            self.failures.append(f"rules: {type(error).__name__}: {error}")
-            self.report("log", {"level": "error", "message": self.failures[-1]})
+            self._failed("rules", error)
             return
         for found in proposals:
             program: Program = found.program

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,12 +46,19 @@ def confidence(share: float, cost: int, rank: int) -> float:
     return round(1 / (1 + math.exp(-log_odds)), 4)
 
 
-def ranked(puzzle: Puzzle, candidates: list[Candidate], vote: bool) -> tuple[tuple[Ranked, ...], ...]:
-    """For each test input the two best distinct grids among the candidates' outputs (fewer if there are fewer)."""
-    return tuple(_rank(index, candidates, vote) for index in range(len(puzzle.test_inputs)))
+def ranked(
+    puzzle: Puzzle, candidates: list[Candidate], vote: bool, support: Sequence[Mapping[str, float]] = ()
+) -> tuple[tuple[Ranked, ...], ...]:
+    """For each test input the two best distinct grids among the candidates' outputs (fewer if there are fewer).
+
+    `support` gives, for each test input, bits by which some grids' votes gain.
+    """
+    tests = range(len(puzzle.test_inputs))
+    return tuple(_rank(index, candidates, vote, support[index] if support else {}) for index in tests)
 
 
-def _rank(index: int, candidates: list[Candidate], vote: bool) -> tuple[Ranked, ...]:
+def votes(index: int, candidates: Sequence[Candidate], vote: bool) -> tuple[dict[str, float], dict[str, Candidate]]:
+    """Votes for each grid (by hash) as answer to test input `index`, and the grid's cheapest program."""
     weight: dict[str, float] = {}
     best: dict[str, Candidate] = {}
     for candidate in candidates:
@@ -62,6 +70,12 @@ def _rank(index: int, candidates: list[Candidate], vote: bool) -> tuple[Ranked, 
         weight[key] = weight.get(key, 0.0) + share if vote else max(weight.get(key, 0.0), share)
         if key not in best or candidate.cost < best[key].cost:
             best[key] = candidate
+    return weight, best
+
+
+def _rank(index: int, candidates: list[Candidate], vote: bool, support: Mapping[str, float]) -> tuple[Ranked, ...]:
+    plain, best = votes(index, candidates, vote)
+    weight = {key: value * 2.0 ** support.get(key, 0.0) for key, value in plain.items()}
     total = math.fsum(weight.values())
     order = sorted(weight, key=lambda key: (-round(weight[key], 12), best[key].cost, key))
     found = []

@@ -32,6 +32,12 @@ class SynthesisConfig(StrategyConfig):
     guidance: bool = Field(default=True, description="Order primitives by learned probability.")
     vote: bool = Field(default=True, description="Prefer answers on which several programs agree.")
     augment: bool = Field(default=True, description="Search again with the task transposed and colours ranked by size.")
+    leave_one_out: bool = Field(
+        default=False, description="While answers rival, prefer those found again without each of the demonstrations."
+    )
+    augment_vote: bool = Field(
+        default=False, description="While answers rival, prefer those found again in turned and recoloured views."
+    )
 
 
 class ProgramSynthesis:
@@ -55,7 +61,7 @@ class ProgramSynthesis:
         steps = int(budget.core_seconds * STEPS_PER_CORE_SECOND)
         search = Search(puzzle, config, steps, budget.hard_seconds, seed, report)
         search.run()
-        choices = ranked(puzzle, search.candidates, vote=config.vote)
+        choices = ranked(puzzle, search.candidates, config.vote, search.support)
         return Solution(
             predictions=predictions(choices),
             steps_used=search.steps,
@@ -64,6 +70,7 @@ class ProgramSynthesis:
                 "candidates": len(search.candidates),
                 "states": search.states,
                 "failures": search.failures,
+                "support": [[round(bits, 4) for _, bits in sorted(s.items())] for s in search.support],
                 "ranked": [[(round(c.share, 4), c.candidate.cost) for c in per_test] for per_test in choices],
                 "sources": [[c.candidate.source for c in per_test] for per_test in choices],
             },

@@ -145,3 +145,13 @@ def test_text_in_a_component_is_escaped() -> None:
     )
     assert "<b>" not in html
     assert html.count("&lt;b&gt;") == 2
+
+
+def test_the_table_under_a_chart_keeps_full_precision_and_escapes_names() -> None:
+    rows = [["<b>", 1234, 0.123456789, None], ['a" b', 0, float("nan"), True]]
+    html = Template("{% load ui %}{% data_rows rows %}").render(Context({"rows": rows}))
+    assert html == (
+        '<tr><td>&lt;b&gt;</td><td class="num" data-value="1234">1,234</td>'
+        '<td class="num" data-value="0.123456789">0.1235</td><td class="num" data-value="">–</td></tr>'
+        '<tr><td>a&quot; b</td><td class="num" data-value="0">0</td><td>nan</td><td>True</td></tr>'
+    )

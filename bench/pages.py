@@ -401,9 +401,9 @@ def _run(args: argparse.Namespace) -> list[str]:
         began = time.monotonic()
         known = seed_experiments(owner, seed_tasks(args.tasks), args.submissions)
         print(f"seeded in {time.monotonic() - began:.0f} s", flush=True)
-    with connection.cursor() as cursor:
-        # What the daemon of PostgreSQL does by itself within minutes of so many rows.
-        cursor.execute("VACUUM (ANALYZE)" if connection.vendor == "postgresql" else "ANALYZE")
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:  # what its daemon does by itself within minutes of so many rows
+            cursor.execute("VACUUM (ANALYZE)")
     import config.asgi  # noqa: F401 - as the server starts: all loaded, and what stays kept from collection
 
     client = Client()

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 def in_claim_order() -> list[str]:
-    return [job.topic for job in Job.objects.order_by("queue", "-priority", "fair_tag", "job_id")]
+    return [job.topic for job in Job.objects.order_by("queue", "fair_tag", "job_id")]
 
 
 def test_a_new_job_is_queued_with_its_kinds_queue(kind: Any, owner: User) -> None:
@@ -51,12 +51,6 @@ def test_users_share_a_queue_however_much_each_has_waiting(kind: Any, owner: Use
     jobs_enqueue(specs=[JobSpec("chore", topic=f"a{n}") for n in range(5)], owner=owner)
     jobs_enqueue(specs=[JobSpec("chore", topic=f"b{n}") for n in range(3)], owner=other)
     assert in_claim_order() == ["a0", "b0", "a1", "b1", "a2", "b2", "a3", "a4"]
-
-
-def test_priority_goes_before_fairness(kind: Any, owner: User) -> None:
-    kind()
-    jobs_enqueue(specs=[JobSpec("chore", topic="usual"), JobSpec("chore", topic="urgent", priority=5)], owner=owner)
-    assert in_claim_order() == ["urgent", "usual"]
 
 
 def test_a_new_job_is_in_the_log_once(kind: Any, owner: User) -> None:

@@ -5,7 +5,7 @@ Whoever holds `(job_id, attempt)` of a running job may write; everybody else is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,12 @@ from django.db import connection, transaction
 from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 
+from apps.core.jobs import turns
 from apps.core.jobs.clock import in_seconds, update_returning
 from apps.core.jobs.events import EventEntry, status_change, write
 from apps.core.jobs.rows import insert, now_value
 from apps.core.jobs.transitions import tell_status
+from apps.core.jobs.turns import OPEN
 from apps.core.models import Job, JobAttempt, JobStatus
 
 
@@ -43,32 +45,36 @@ _SET = """
     started_at = COALESCE(started_at, {now}), progress = 0, progress_note = '', last_seq = last_seq + 1,
     cancel_requested_at = NULL, pause_requested_at = NULL
 """
-_OPEN = "NOT EXISTS (SELECT 1 FROM core_queuestate WHERE queue = %s AND paused_at IS NOT NULL)"
-_ORDER = "ORDER BY priority DESC, fair_tag, job_id LIMIT %s"
+_ORDER = "ORDER BY fair_tag, job_id LIMIT %s"
+_CHOSEN = f"UPDATE core_job SET {_SET} WHERE +status = 'queued' AND job_id IN ({{chosen}}) RETURNING *"  # noqa: S608
 
 # The status stands in the statement as a literal, so that both planners see the partial index core_job_claim; SQLite is
 # told to use it, since without statistics it may take another, and by the plus sign not to look for the rows to update
 # among all that are queued. The common table expression is materialised so that
 # PostgreSQL picks once.
+_TIME = {
+    "sqlite": {
+        "lease": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '+' || %s || ' seconds')",
+        "now": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
+    },
+    "postgresql": {"lease": "STATEMENT_TIMESTAMP() + %s * INTERVAL '1 second'", "now": "STATEMENT_TIMESTAMP()"},
+}
 _CLAIM = {
     "sqlite": f"""
         UPDATE core_job SET {_SET}
         WHERE +status = 'queued' AND job_id IN (
             SELECT job_id FROM core_job INDEXED BY core_job_claim
-            WHERE status = 'queued' AND queue = %s AND {_OPEN} {_ORDER})
+            WHERE status = 'queued' AND queue = %s AND {OPEN} {_ORDER})
         RETURNING *
-    """.format(  # noqa: S608 - constants only
-        lease="STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '+' || %s || ' seconds')",
-        now="STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
-    ),
+    """.format(**_TIME["sqlite"]),  # noqa: S608 - constants only
     "postgresql": f"""
         WITH picked AS MATERIALIZED (
             SELECT job_id AS picked_id FROM core_job
-            WHERE status = 'queued' AND queue = %s AND {_OPEN} {_ORDER} FOR UPDATE SKIP LOCKED)
+            WHERE status = 'queued' AND queue = %s AND {OPEN} {_ORDER} FOR UPDATE SKIP LOCKED)
         UPDATE core_job SET {_SET}
         FROM picked WHERE job_id = picked_id AND status = 'queued'
         RETURNING core_job.*
-    """.format(lease="STATEMENT_TIMESTAMP() + %s * INTERVAL '1 second'", now="STATEMENT_TIMESTAMP()"),  # noqa: S608
+    """.format(**_TIME["postgresql"]),  # noqa: S608
 }
 
 
@@ -77,16 +83,21 @@ def claim(
 ) -> list[Job]:
     """Take up to `limit` jobs of a queue, best first, each with its lease, its `JobAttempt` and its event.
 
+    Users take turns by `fair_tag`; within a user's turn the most urgent job runs (`apps.core.jobs.turns`).
     `host_limit` bounds how many jobs of this queue run on `host` at once (the gpu queue). A paused queue gives none.
     """
-    if limit < 1 or not _has_work(queue):
+    work, ordered = _look(queue) if limit >= 1 else (False, False)
+    if not work:
         return []
     with transaction.atomic():
         if host_limit is not None:
             limit = min(limit, host_limit - _running_on_host(queue, host))
             if limit < 1:
                 return []
-        jobs = _claim_rows(queue, worker, lease_seconds, limit)
+        if ordered:
+            jobs = _claim_chosen(turns.give(queue=queue, limit=limit), worker, lease_seconds)
+        else:
+            jobs = _claim_rows(queue, worker, lease_seconds, limit)
         _open_attempts(jobs, worker, host)
         change = status_change(JobStatus.QUEUED, JobStatus.RUNNING)
         write([(job, change) for job in jobs])
@@ -95,24 +106,49 @@ def claim(
     return jobs
 
 
-def _has_work(queue: str) -> bool:
-    """A read, so that looking at an empty queue takes no lock."""
-    index = " INDEXED BY core_job_claim" if connection.vendor == "sqlite" else ""
+def _look(queue: str) -> tuple[bool, bool]:
+    """Whether a queue has work, and whether anybody's jobs there have an order of their own.
+
+    A read, so that looking at an empty queue takes no lock. The order is one that only the partial index has:
+    PostgreSQL would otherwise expect to meet such a job early in any scan, and there is mostly none.
+    """
+    sqlite = connection.vendor == "sqlite"
+    claim_index = " INDEXED BY core_job_claim" if sqlite else ""
+    order_index = " INDEXED BY core_job_out_of_turn" if sqlite else ""
+    waiting = "WHERE status = 'queued' AND queue = %s"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT 1 FROM core_job{index} WHERE status = 'queued' AND queue = %s LIMIT 1",  # noqa: S608
-            [queue],
+            f"SELECT EXISTS (SELECT 1 FROM core_job{claim_index} {waiting}), "  # noqa: S608
+            f"(SELECT 1 FROM core_job{order_index} {waiting} AND {turns.OUT_OF_TURN} ORDER BY turn LIMIT 1)",
+            [queue, queue],
         )
-        return cursor.fetchone() is not None
+        work, ordered = cursor.fetchone()
+    return bool(work), bool(ordered)
 
 
 def _claim_rows(queue: str, worker: str, lease_seconds: float, limit: int) -> list[Job]:
     pick: list[Any] = [queue, queue, limit]
+    hold = _hold(worker, lease_seconds)
+    parameters = [*pick, *hold] if connection.vendor == "postgresql" else [*hold, *pick]
+    return _in_order(Job.objects.raw(_CLAIM[connection.vendor], parameters))
+
+
+def _claim_chosen(chosen: Sequence[str], worker: str, lease_seconds: float) -> list[Job]:
+    """Claim these, which `turns.give` holds for this transaction."""
+    if not chosen:
+        return []
+    sql = _CHOSEN.format(chosen=", ".join(["%s"] * len(chosen)), **_TIME[connection.vendor])
     if connection.vendor == "postgresql":
-        rows = Job.objects.raw(_CLAIM["postgresql"], [*pick, worker, lease_seconds])
-    else:
-        rows = Job.objects.raw(_CLAIM["sqlite"], [worker, f"{lease_seconds:.3f}", *pick])
-    return sorted(rows, key=lambda job: (-job.priority, job.fair_tag, job.pk))
+        sql = sql.replace("+status", "status")
+    return _in_order(Job.objects.raw(sql, [*_hold(worker, lease_seconds), *chosen]))
+
+
+def _hold(worker: str, lease_seconds: float) -> list[Any]:
+    return [worker, lease_seconds if connection.vendor == "postgresql" else f"{lease_seconds:.3f}"]
+
+
+def _in_order(rows: Iterable[Job]) -> list[Job]:
+    return sorted(rows, key=lambda job: (job.fair_tag, job.pk))
 
 
 def _open_attempts(jobs: Sequence[Job], worker: str, host: str) -> None:

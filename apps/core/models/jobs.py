@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 
 from apps.core import ids
 from apps.core.fields import TransactionId
@@ -30,7 +31,9 @@ class Job(models.Model):
     """A piece of work that takes longer than a request. Queues, leases, executes, retries; results live elsewhere.
 
     `attempt` is the fencing token: a worker may write only while it holds the number it claimed. `fair_tag` is
-    the virtual finish time given at enqueue, so that users share a queue whatever each has waiting.
+    the virtual finish time given at enqueue, so that users share a queue whatever each has waiting. `priority`
+    orders the jobs of one owner among themselves: the more urgent one takes the tag, so the turn, of the other,
+    and each keeps in `turn` the tag it came with.
     `topic` groups jobs for a stream, a pause or a cancel (an experiment run's id, say).
     """
 
@@ -42,6 +45,7 @@ class Job(models.Model):
     status = models.CharField(max_length=16, choices=JobStatus.choices, default=JobStatus.QUEUED)
     priority = models.SmallIntegerField(default=0)
     fair_tag = models.FloatField(default=0.0)
+    turn = models.FloatField(null=True, blank=True, editable=False)
     payload = models.JSONField(default=dict)
 
     attempt = models.PositiveIntegerField(default=0)
@@ -89,9 +93,23 @@ class Job(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["queue", "-priority", "fair_tag", "job_id"],
+                fields=["queue", "fair_tag", "job_id"],
                 name="core_job_claim",
                 condition=Q(status=JobStatus.QUEUED),
+            ),
+            models.Index(
+                "queue",
+                "owner",
+                F("priority").desc(),
+                Coalesce("turn", "fair_tag"),
+                "job_id",
+                name="core_job_own_order",
+                condition=Q(status=JobStatus.QUEUED),
+            ),
+            models.Index(
+                fields=["queue", "turn"],
+                name="core_job_out_of_turn",
+                condition=Q(status=JobStatus.QUEUED) & (~Q(priority=0) | Q(turn__isnull=False)),
             ),
             models.Index(fields=["lease_expires_at"], name="core_job_lease", condition=Q(status=JobStatus.RUNNING)),
             models.Index(fields=["available_at"], name="core_job_due", condition=Q(status=JobStatus.PENDING)),

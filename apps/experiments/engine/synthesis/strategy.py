@@ -17,7 +17,7 @@ from apps.tasks.engine.puzzle import Grid, Puzzle
 
 STEPS_PER_CORE_SECOND = 250_000_000
 """Search steps one core does in a second (a step is about one cell visited); measured by `bench.engine_profile`."""
-# The seed only permutes primitives of equal cost: the search itself draws nothing at random.
+# The seed permutes primitives of equal cost and draws the colours of `augment_vote`; nothing else is random.
 
 
 class SynthesisConfig(StrategyConfig):

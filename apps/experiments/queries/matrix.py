@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
@@ -38,9 +38,8 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell as the matrix shows it."""
+class Cell(NamedTuple):
+    """One cell as the matrix shows it; a tuple, made several times faster than a frozen dataclass."""
 
     position: int
     task_id: str

@@ -95,7 +95,7 @@ def test_the_list_asks_no_question_a_row(
     for number in range(40):
         make_job(people.owner if number % 2 else people.other, "failed" if number % 3 else "running")
     client = as_(people.owner)
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(12):
         client.get(LIST)
 
 
@@ -123,7 +123,7 @@ def test_a_job_shows_its_state_error_executions_and_log(
     ):
         JobEvent.objects.create(job=job, topic=job.topic, seq=seq, type=kind, payload=payload, at=timezone.now())
     client = as_(people.viewer)
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(12):
         response = client.get(f"{LIST}{job.pk}/")
     page = response.content.decode()
     for said in ("Signal &lt;9&gt;.", "MemoryError: 2048", "Depth 3", "running → failed", "Dawn", "3.0\u202fs"):

@@ -69,7 +69,7 @@ def test_the_room_asks_the_same_few_questions_however_much_there_is(
         make_job(people.owner, "running")
         make_job(people.owner, "queued", queue=f"q{number}")
     client = as_(people.admin)
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(15):
         assert client.get("/system/").status_code == 200
 
 
@@ -135,7 +135,7 @@ def test_the_list_of_events_asks_no_question_a_row(
     for number in range(60):
         record(f"Trouble {number}")
     client = as_(people.viewer)
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(11):
         assert len(events(client)) == 50
 
 

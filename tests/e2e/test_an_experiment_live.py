@@ -62,7 +62,7 @@ def test_cancelling_ends_what_waits_and_what_runs(page: Page, lab: Lab) -> None:
     dialog = page.locator("#cancel-experiment")
     expect(dialog).to_be_visible()
     dialog.get_by_role("button", name=re.compile("Cancel the experiment")).click()
-    expect(page.locator("#exp-state")).to_contain_text(re.compile("cancelled", re.I), timeout=20_000)
+    expect(page.locator("#exp-state")).to_contain_text(re.compile("cancelled", re.I), timeout=90_000)
 
 
 def test_what_cannot_be_used_is_said_at_the_field_and_nothing_typed_is_lost(page: Page, lab: Lab) -> None:

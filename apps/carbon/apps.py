@@ -12,7 +12,7 @@ class CarbonConfig(AppConfig):
 
     def ready(self) -> None:
         """Hook the ledger into the end of every execution."""
-        from apps.carbon.services import on_attempt_end
+        from apps.carbon.services import on_attempts_ended
         from apps.core.jobs import kinds
 
-        kinds.on_attempt_end(on_attempt_end)
+        kinds.on_attempt_end(on_attempts_ended)

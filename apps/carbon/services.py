@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.conf import settings
 from django.db import transaction
 
 from apps.carbon.attribution import attribute
 from apps.carbon.engine.estimates import core_dollars, core_joules
 from apps.carbon.models import ResourceUsage
-from apps.core.jobs.kinds import Usage
-from apps.core.models import Job
+from apps.core.jobs.kinds import AttemptEnd
 from apps.core.system_events import system_event_record
 
 ALERT_MESSAGE = "Task exceeded 70% of budget limit"
 
 
-@transaction.atomic
-def usage_record(*, job: Job, attempt: int, usage: Usage) -> ResourceUsage:
-    """Book one execution of a job, and raise the cost alert where it was dear."""
-    where = attribute(job)
-    row = ResourceUsage.objects.create(
+def usage_record(*, ended: Sequence[AttemptEnd]) -> list[ResourceUsage]:
+    """Book executions of jobs, one row each in one statement, and raise the cost alert where one was dear."""
+    rows = [_row(end) for end in ended]
+    with transaction.atomic():
+        ResourceUsage.objects.bulk_create(rows)
+        for row in rows:
+            cost_alert_check(row=row)
+    return rows
+
+
+def _row(end: AttemptEnd) -> ResourceUsage:
+    where, usage = attribute(end.job), end.usage
+    return ResourceUsage(
         task_id=where.task_id,
         strategy_type=where.strategy_type,
-        job=job,
-        attempt=attempt,
+        job=end.job,
+        attempt=end.number,
         cpu_seconds=usage.cpu_seconds,
         wall_seconds=usage.wall_seconds,
         memory_mb=usage.peak_memory_mb,
@@ -32,8 +41,6 @@ def usage_record(*, job: Job, attempt: int, usage: Usage) -> ResourceUsage:
         energy_joules=core_joules(usage.cpu_seconds, settings.CONFIG.watts_per_core),
         energy_method="estimated",
     )
-    cost_alert_check(row=row)
-    return row
 
 
 def cost_alert_check(*, row: ResourceUsage) -> None:
@@ -55,6 +62,6 @@ def cost_alert_check(*, row: ResourceUsage) -> None:
     )
 
 
-def on_attempt_end(job: Job, attempt: int, usage: Usage, _outcome: str) -> None:
-    """The ledger's hook at the end of every execution."""
-    usage_record(job=job, attempt=attempt, usage=usage)
+def on_attempts_ended(ended: Sequence[AttemptEnd]) -> None:
+    """The ledger's hook at the end of executions."""
+    usage_record(ended=ended)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from apps.core.jobs import job_cancel, job_enqueue, job_pause, kinds
 from apps.core.jobs.events import EventEntry
-from apps.core.jobs.kinds import Finished, Usage
+from apps.core.jobs.kinds import AttemptEnd, Finished, Usage
 from apps.core.jobs.lease import Fenced, claim
 from apps.core.jobs.settle import MAX_KILLS, Verdict, backoff, settle, settle_all
 from apps.core.jobs.sweep import promote_due
@@ -43,7 +44,7 @@ def end(job: Job, outcome: Any, **more: Any) -> Job:
 def test_completing_writes_everything_at_once(kind: Any, owner: User) -> None:
     finished: list[Finished] = []
     metered: list[tuple[int, Usage, str]] = []
-    kinds.on_attempt_end(lambda job, number, usage, outcome: metered.append((number, usage, outcome)))
+    kinds.on_attempt_end(lambda ended: metered.extend((end.number, end.usage, end.outcome) for end in ended))
     job_enqueue(kind=kind(on_finish=finished.append), payload={}, owner=owner)
     job = end(take(), "completed", result={"answer": 42}, entries=(EventEntry("log", {"message": "last words"}),))
     assert (job.status, job.progress, job.lease_expires_at, job.worker) == ("completed", 1.0, None, "")
@@ -165,7 +166,7 @@ def test_a_hook_that_always_fails_still_ends_the_job(kind: Any, owner: User, oth
 
 
 def test_a_ledger_that_fails_does_not_fail_the_job(running: Job) -> None:
-    def hook(job: Job, number: int, usage: Usage, outcome: str) -> None:
+    def hook(ended: Sequence[AttemptEnd]) -> None:
         raise ValueError("no money")
 
     kinds.on_attempt_end(hook)

@@ -13,7 +13,7 @@ from django.db import connection
 from apps.core.jobs import kinds, rows
 from apps.core.jobs.events import EventEntry, status_change, write
 from apps.core.jobs.transitions import tell_finish
-from apps.core.models import Job, JobStatus
+from apps.core.models import AttemptOutcome, Job, JobStatus
 
 if TYPE_CHECKING:
     from apps.core.jobs.settle import Verdict
@@ -30,9 +30,10 @@ def complete(ended: Sequence[tuple[str, int, Verdict, EventEntry]]) -> list[tupl
     ours = [(jobs[job_id], verdict, result) for job_id, _, verdict, result in ended if job_id in jobs]
     write([(job, entry) for job, verdict, result in ours for entry in (*verdict.entries, result, _DONE)])
     _close_attempts([(job, verdict) for job, verdict, _ in ours])
+    ends = [kinds.AttemptEnd(job, job.attempt, verdict.usage, AttemptOutcome.COMPLETED) for job, verdict, _ in ours]
+    for hook in kinds.attempt_hooks() if ends else ():
+        hook(ends)
     for job, verdict, _ in ours:
-        for hook in kinds.attempt_hooks():
-            hook(job, job.attempt, verdict.usage, "completed")
         tell_finish(kinds.Finished(job, JobStatus.COMPLETED, verdict.usage, verdict.result))
     return [(job_id, attempt) for job_id, attempt, _, _ in ended if job_id not in jobs]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,8 +51,18 @@ class Kind:
     labels: dict[str, str] = field(default_factory=dict)
 
 
-AttemptHook = Callable[[Job, int, Usage, str], None]
-"""Called as `(job, attempt number, usage, outcome)` inside the transaction that ends an execution."""
+@dataclass(frozen=True)
+class AttemptEnd:
+    """The end of one execution: attempt `number` of `job`, what it used and what became of it."""
+
+    job: Job
+    number: int
+    usage: Usage
+    outcome: str
+
+
+AttemptHook = Callable[[Sequence[AttemptEnd]], None]
+"""Called with all executions that end in one transaction, inside it."""
 
 _kinds: dict[str, Kind] = {}
 _attempt_hooks: list[AttemptHook] = []

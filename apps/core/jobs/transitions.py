@@ -164,8 +164,9 @@ def end_attempt(
         error_message=error_message,
         stack_trace=stack_trace,
     )
+    end = kinds.AttemptEnd(job, job.attempt, usage, outcome)
     for hook in kinds.attempt_hooks():
-        guarded_hook(job, "attempt hook", lambda hook=hook: hook(job, job.attempt, usage, outcome))  # type: ignore[misc]
+        guarded_hook(job, "attempt hook", lambda hook=hook: hook([end]))  # type: ignore[misc]
 
 
 def failures(job: Job) -> int:

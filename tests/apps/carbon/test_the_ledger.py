@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from pytest_django import DjangoAssertNumQueries
 
 from apps.carbon import attribution
 from apps.carbon.attribution import Attribution
 from apps.carbon.engine.estimates import core_dollars, core_joules
 from apps.carbon.models import ResourceUsage
-from apps.carbon.services import ALERT_MESSAGE, on_attempt_end, usage_record
+from apps.carbon.services import ALERT_MESSAGE, on_attempts_ended, usage_record
 from apps.core.jobs import kinds
-from apps.core.jobs.kinds import Usage
+from apps.core.jobs.kinds import AttemptEnd, Usage
 from apps.core.models import Job, SystemEvent
 from apps.tasks.models import ArcTask
 from tests.apps.experiments.conftest import make_task
@@ -32,13 +33,17 @@ def solve(task: ArcTask) -> Job:
     return Job.objects.create(kind="solve", payload={"task_id": task.pk, "strategy": "echo"})
 
 
+def book(job: Job, usage: Usage) -> None:
+    usage_record(ended=[AttemptEnd(job, 1, usage, "completed")])
+
+
 def test_the_ledger_hears_of_every_execution() -> None:
-    assert on_attempt_end in kinds.attempt_hooks()
+    assert on_attempts_ended in kinds.attempt_hooks()
 
 
 def test_one_row_an_attempt_with_cost_and_estimated_energy(solve: Job, task: ArcTask) -> None:
     for attempt in (1, 2):
-        on_attempt_end(solve, attempt, Usage(cpu_seconds=36.0, wall_seconds=50.0, peak_memory_mb=99.0), "completed")
+        on_attempts_ended([AttemptEnd(solve, attempt, Usage(36.0, 50.0, 99.0), "completed")])
     rows = list(ResourceUsage.objects.order_by("attempt"))
     assert [(row.task_id, row.strategy_type, row.job_id, row.attempt) for row in rows] == [
         (task.pk, "echo", solve.pk, 1),
@@ -49,14 +54,22 @@ def test_one_row_an_attempt_with_cost_and_estimated_energy(solve: Job, task: Arc
     assert (rows[0].cpu_seconds, rows[0].wall_seconds, rows[0].memory_mb, rows[0].api_calls) == (36.0, 50.0, 99.0, {})
 
 
+def test_executions_that_end_together_are_booked_in_one_statement(
+    solve: Job, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(3):  # the savepoint around it
+        on_attempts_ended([AttemptEnd(solve, number, Usage(cpu_seconds=number), "completed") for number in range(1, 9)])
+    assert list(ResourceUsage.objects.order_by("attempt").values_list("cpu_seconds", flat=True)) == list(range(1, 9))
+
+
 def test_the_same_attempt_is_booked_once(solve: Job) -> None:
-    usage_record(job=solve, attempt=1, usage=Usage())
+    book(solve, Usage())
     with pytest.raises(IntegrityError), transaction.atomic():
-        usage_record(job=solve, attempt=1, usage=Usage())
+        book(solve, Usage())
 
 
 def test_work_that_is_no_solve_is_booked_on_no_task(db: None) -> None:
-    on_attempt_end(Job.objects.create(kind="sweep"), 1, Usage(cpu_seconds=1.0), "failed")
+    on_attempts_ended([AttemptEnd(Job.objects.create(kind="sweep"), 1, Usage(cpu_seconds=1.0), "failed")])
     row = ResourceUsage.objects.get()
     assert (row.task_id, row.strategy_type) == (None, None)
 
@@ -64,12 +77,12 @@ def test_work_that_is_no_solve_is_booked_on_no_task(db: None) -> None:
 def test_kinds_say_themselves_what_they_worked_on(task: ArcTask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attribution, "_attributors", {})
     attribution.register("drill", lambda job: Attribution(task_id=job.payload["on"]))
-    usage_record(job=Job.objects.create(kind="drill", payload={"on": task.pk}), attempt=1, usage=Usage())
+    book(Job.objects.create(kind="drill", payload={"on": task.pk}), Usage())
     assert ResourceUsage.objects.get().task_id == task.pk
 
 
 def test_a_row_above_the_threshold_raises_the_alert(solve: Job, task: ArcTask) -> None:
-    usage_record(job=solve, attempt=1, usage=Usage(cpu_seconds=CORE_SECONDS_FOR_THE_THRESHOLD * 1.01))
+    book(solve, Usage(cpu_seconds=CORE_SECONDS_FOR_THE_THRESHOLD * 1.01))
     event = SystemEvent.objects.get()
     assert (event.event_type, event.event_source, event.severity) == ("high_cost_alert", "resource_monitor", "warning")
     assert event.message == ALERT_MESSAGE == "Task exceeded 70% of budget limit"
@@ -79,19 +92,19 @@ def test_a_row_above_the_threshold_raises_the_alert(solve: Job, task: ArcTask) -
 
 
 def test_a_row_at_or_below_the_threshold_raises_none(solve: Job) -> None:
-    usage_record(job=solve, attempt=1, usage=Usage(cpu_seconds=CORE_SECONDS_FOR_THE_THRESHOLD))
+    book(solve, Usage(cpu_seconds=CORE_SECONDS_FOR_THE_THRESHOLD))
     assert not SystemEvent.objects.exists()
 
 
 def test_the_threshold_is_a_setting(solve: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={"cost_alert_dollars": 0.0001}))
-    usage_record(job=solve, attempt=1, usage=Usage(cpu_seconds=60.0))
+    book(solve, Usage(cpu_seconds=60.0))
     assert SystemEvent.objects.count() == 1
 
 
 def test_a_rolled_back_row_leaves_no_alert(solve: Job) -> None:
     with transaction.atomic():
-        usage_record(job=solve, attempt=1, usage=Usage(cpu_seconds=1e6))
+        book(solve, Usage(cpu_seconds=1e6))
         assert SystemEvent.objects.exists()
         transaction.set_rollback(True)
     assert not SystemEvent.objects.exists()

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import psutil
@@ -30,9 +30,11 @@ class Lab:
         lease: float,
         workers: int,
         concurrency: int,
+        worker: Sequence[str],
         urls: tuple[str, str] | None = None,
     ) -> None:
         self.folder, self.lease, self.concurrency = folder, lease, concurrency
+        self.worker = tuple(worker)
         self.port = free_port()
         self.postgres: PrivatePostgres | None = None
         self.redis: PrivateRedis | None = None
@@ -55,6 +57,8 @@ class Lab:
             "DJANGO_SETTINGS_MODULE": "config.settings",
         }
         self.workers: list[subprocess.Popen[bytes] | None] = [None] * workers
+        self.deaths: dict[int, float] = {}
+        """When each worker that is gone went, by its process id."""
         self.server: subprocess.Popen[bytes] | None = None
 
     @property
@@ -86,10 +90,11 @@ class Lab:
         """Start workers that are not running."""
         for index, worker in enumerate(self.workers):
             if worker is None or worker.poll() is not None:
+                if worker is not None:
+                    self.deaths.setdefault(worker.pid, time.time())
                 self.workers[index] = self._start(
                     f"worker-{index}",
-                    "-m",
-                    "tests.workers.chores",
+                    *self.worker,
                     "--queues=cpu",
                     f"--concurrency={self.concurrency}",
                     f"--name=chaos{index}",
@@ -102,6 +107,10 @@ class Lab:
             self.server = self._start("web", "-m", "uvicorn", "config.asgi:application", *options)
 
     # --- what can be hurt -------------------------------------------------------------------------------------------
+
+    def web_servers(self) -> list[psutil.Process]:
+        """The web server, while it runs."""
+        return _processes([self.server.pid] if self.server is not None and self.server.poll() is None else [])
 
     def living_workers(self) -> list[psutil.Process]:
         """The Celery processes."""

@@ -34,6 +34,8 @@ logger = logging.getLogger("terrarium.workers")
 
 POLL_SECONDS = 1.0
 """How long a ring that was lost can go unnoticed."""
+_ECHO_SECONDS = 0.06
+"""After the last of the work a worker looks once more: what is put in just after a ring is not rung for (`MIN_INTERVAL`)."""
 _SETTLE_BATCH = 64
 _STRETCH = 8
 """How many times its free slots a worker claims at once while a queue holds nothing but inline work."""
@@ -104,6 +106,7 @@ class Supervisor:
         persistently(self.register, stop=self._stopping, what="registering")
         self.pulse.start()
         self.sweeper.start()
+        lively = True
         while not self._stopping.is_set():
             try:
                 busy = self._settle_ended()
@@ -119,8 +122,9 @@ class Supervisor:
                 self._stopping.wait(1.0)
                 continue
             if not busy:
-                self._wake.wait(POLL_SECONDS)
+                busy = self._wake.wait(_ECHO_SECONDS if lively else POLL_SECONDS)
                 self._wake.clear()
+            lively = busy
         self._give_back()
 
     def register(self) -> None:

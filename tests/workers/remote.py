@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -39,6 +40,16 @@ def enqueue(kind: str, payload: dict[str, Any] | None = None, count: int = 1, **
     """Ids of new jobs."""
     specs = [jobs.JobSpec(kind, payload or {}, **options) for _ in range(count)]
     return [job.pk for job in jobs.jobs_enqueue(specs=specs, owner=_owner())]
+
+
+def enqueue_close_together(kind: str, gap: float) -> float:
+    """Put in two jobs, the second too soon to be rung for again; how long that one waited, in seconds."""
+    enqueue(kind)
+    time.sleep(gap)
+    [second] = enqueue(kind)
+    while (job := _job(second)).started_at is None:
+        time.sleep(0.01)
+    return (job.started_at - job.created_at).total_seconds()
 
 
 def enqueue_with_deadline(kind: str, payload: dict[str, Any], seconds: float) -> str:
@@ -88,7 +99,7 @@ def system_events(job_id: str) -> int:
 
 DO = {
     function.__name__: function
-    for function in (enqueue, enqueue_with_deadline, act, job, statuses, workers, system_events)
+    for function in (enqueue, enqueue_close_together, enqueue_with_deadline, act, job, statuses, workers, system_events)
 }
 
 

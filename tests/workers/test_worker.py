@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import statistics
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -64,6 +65,12 @@ def test_a_ring_starts_a_job_at_once(fleet: Fleet, worker: WorkerProcess) -> Non
     began = time.monotonic()
     fleet.wait_for(fleet.enqueue("noop"), "completed")
     assert time.monotonic() - began < 0.9  # sooner than a worker would look by itself
+
+
+def test_work_put_in_just_after_a_ring_does_not_wait_for_the_next_look(fleet: Fleet, worker: WorkerProcess) -> None:
+    fleet.result(fleet.enqueue("nap"))
+    waits = [fleet.ask("enqueue_close_together", kind="noop", gap=gap) for gap in (0.04, 0.035, 0.03, 0.025, 0.02)]
+    assert statistics.median(waits) < 0.4
 
 
 def test_work_runs_alone_warm_and_without_django(fleet: Fleet, worker: WorkerProcess) -> None:

@@ -9,7 +9,7 @@ import statistics
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -164,6 +164,20 @@ class Recovery:
                 if blow is not None and run.outcome != "completed":
                     yield self._return(job_id, run, after, blow)
 
+    def beside(self) -> int:
+        """How many executions were lost without having been hit: they began while what they needed was away."""
+        lost = [(pk, run) for pk, runs in self._runs.items() for run in runs if run.outcome == "lost"]
+        return sum(self._cause(pk, run) is None for pk, run in lost)
+
+    def launches(self) -> list[float]:
+        """Seconds from each claim to the process of the job; long where the worker's fork server was being replaced."""
+        found = [
+            (run.began, self._births.first(run.worker, run.began, run.ended))
+            for runs in self._runs.values()
+            for run in runs
+        ]
+        return sorted(max(0.0, born - began) for began, born in found if born is not None)
+
     def _cause(self, job_id: str, run: _Run) -> Blow | None:
         """The blow that explains this loss: to the worker for a lease that ran out, just before for anything else."""
         near = [blow for blow in self._blows if blow.worker == run.worker and run.began <= blow.at <= run.ended + 0.05]
@@ -218,10 +232,10 @@ class Recovery:
         return False
 
 
-def report(returns: Iterable[Return], *, lease: float) -> tuple[list[str], int]:
+def report(recovery: Recovery, *, lease: float) -> tuple[list[str], int]:
     """The distribution in words, and how many came back late although a healthy worker had a free slot for them."""
     lines: list[str] = []
-    everything = list(returns)
+    everything = list(recovery.returns())
     limit = lease + ALLOWED_SECONDS
     late = 0
     for helped, title in ((True, "a healthy worker was there"), (False, "no healthy worker was there")):
@@ -244,6 +258,13 @@ def report(returns: Iterable[Return], *, lease: float) -> tuple[list[str], int]:
     given_up = sum(one.given_up for one in everything)
     if given_up:
         lines.append(f"{given_up} of them were the last: their jobs were given up")
+    if beside := recovery.beside():
+        lines.append(
+            f"{beside} executions were lost beside those: they began while their fork server or database was away"
+        )
+    if launches := recovery.launches():
+        slow = sum(seconds > 0.5 for seconds in launches)
+        lines.append(f"from any claim to its process: {_spread(launches)}; {slow} took more than half a second")
     return lines, late
 
 

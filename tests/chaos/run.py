@@ -263,7 +263,7 @@ def _hurt(lab: Lab, options: argparse.Namespace) -> list[str]:
         f"executions: {_outcomes()}; {_events('')} events, {_events(work.topics[0])} of the topic; "
         f"the clients connected {follower.connections} and {of_topic.connections} times"
     )
-    lines, late = report(Recovery(lab, harm.blows, births).returns(), lease=lab.lease)
+    lines, late = report(Recovery(lab, harm.blows, births), lease=lab.lease)
     print("\n".join(lines), flush=True)
     wrong = complaints(work.job_ids(), follower.seen, work.result_complaint)
     wrong += stream_complaints(follower) + stream_complaints(of_topic, topic=work.topics[0])

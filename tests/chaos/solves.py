@@ -173,13 +173,13 @@ class Solves:
             Solve.objects.filter(run_id__in=self.topics, status="completed").select_related("submission", "job")
         )
         random.Random(0).shuffle(cells)
-        cells.sort(key=lambda cell: cell.job is not None and cell.job.attempt == 1)
+        cells.sort(key=lambda cell: not _again(cell))
         chosen = [cell for cell in cells if cell.submission and cell.job][: self._references]
-        again = sum(cell.job.attempt > 1 for cell in chosen if cell.job)
+        again = sum(_again(cell) for cell in chosen)
         cut = [cell for cell in chosen if cell.submission and cell.submission.metadata["hard_stopped"]]
         print(
             f"{len(chosen)} of {len(cells)} answers are compared with those of an undisturbed solver, "
-            f"{again} of them from jobs that ran again; {len(cut)} were cut short by the clock",
+            f"{again} of them from cells that ran more than once; {len(cut)} were cut short by the clock",
             flush=True,
         )
         cases = [(cell.pk, prepare(cell.job).arguments) for cell in chosen if cell.job]
@@ -194,6 +194,11 @@ class Solves:
             ):
                 found.append(f"the answer of {name} differs from an undisturbed one")
         return found
+
+
+def _again(cell: Solve) -> bool:
+    """Whether more than one execution worked on it."""
+    return cell.tries > 1 or (cell.job is not None and cell.job.attempt > 1)
 
 
 def _cell_complaints(cell: Solve) -> list[str]:

@@ -44,6 +44,7 @@ if (palette) {
     } else if (event.key === "Escape") {
       event.preventDefault(); // a search field would only empty itself
       palette.close();
+      input.blur(); // the browser does so with the next frame, and a slash until then would count as typed here
     } else if (event.key === "Enter") {
       event.preventDefault();
       (all[at] ?? all[0])?.click();

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,10 +73,13 @@ class Child:
 class ForkServerClient:
     """Keeps a fork server running and speaks with it. Its thread starts the process, because the process dies with it."""
 
-    def __init__(self, *, patience: float = 15.0, warm: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, *, patience: float = 15.0, warm: tuple[str, ...] = (), on_warm: Callable[[], None] = lambda: None
+    ) -> None:
         self._patience = patience
-        self._always_warm = warm
+        self._always_warm, self._on_warm = warm, on_warm
         self.warmed = threading.Event()
+        """Set while a server runs that has loaded what is always wanted."""
         if not warm:
             self.warmed.set()
         self._numbers = itertools.count(1)
@@ -233,17 +237,24 @@ class ForkServerClient:
             child.exited.set()
 
     def _preheat(self) -> None:
+        mark = self._mark
         try:
             with contextlib.suppress(Gone):
                 self._warm_up(self._always_warm)
         finally:
-            self.warmed.set()
+            with self._lock:
+                if mark == self._mark:
+                    self.warmed.set()
+            self._on_warm()
 
     def _lost(self) -> None:
         """The process is gone: so are its children, by their death signal; what they started fell to us."""
         self._ready.clear()
         self._end_process()
         with self._lock:
+            mark, self._mark = self._mark, ""
+            if self._always_warm:
+                self.warmed.clear()
             children = list(self._children.values())
             self._warmed, events = {}, list(self._warmed.values())
             self._cold.update(self._warming)  # what was being loaded may have killed it: not again in the server
@@ -254,7 +265,7 @@ class ForkServerClient:
             child.exited.set()
         for event in events:
             event.set()
-        orphans.kill_marked(self._mark)
+        orphans.kill_marked(mark)
         orphans.collect_dead()
 
     def _end_process(self) -> None:

@@ -63,7 +63,9 @@ class Supervisor:
         self.name = name or f"{self.host}:{os.getpid()}:{secrets.token_hex(3)}"
         self.slots = dict(slots)
         self.lease_seconds = lease_seconds or settings.CONFIG.lease_seconds
-        self.server = ForkServerClient(patience=min(15.0, self.lease_seconds), warm=runners.warm_ups())
+        self.server = ForkServerClient(
+            patience=min(15.0, self.lease_seconds), warm=runners.warm_ups(), on_warm=self.wake
+        )
         self.executions: dict[tuple[str, int], Execution] = {}
         self._ended: deque[tuple[Execution | None, str, int, Verdict | None]] = deque()
         self._wake = threading.Event()

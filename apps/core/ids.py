@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from functools import partial
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_TIME_BITS, _RANDOM_BITS = 48, 82
+_RANDOM_BITS = 82
+_STEP_BITS = 64
+_lock = threading.Lock()
+_last = 0
 
 
 def new_id(prefix: str) -> str:
-    """`<prefix>_<26 characters>`: milliseconds since 1970 (48 bits) then 82 random bits, in Crockford base 32."""
-    value = (time.time_ns() // 1_000_000 << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
+    """`<prefix>_<26 characters>`: milliseconds since 1970 (48 bits) then 82 random bits, in Crockford base 32.
+
+    Those of one process ascend, also within a millisecond and when the clock is set back.
+    """
+    global _last
+    with _lock:
+        value = (time.time_ns() // 1_000_000 << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
+        if value <= _last:
+            value = _last + 1 + secrets.randbits(_STEP_BITS)
+        _last = value
     digits = []
     for _ in range(26):
         digits.append(_ALPHABET[value & 31])

@@ -93,12 +93,25 @@ def test_an_error_marked_retryable_is_tried_until_its_attempts_are_used(running:
 
 def test_a_job_that_killed_three_workers_is_quarantined_with_the_reason(kind: Any, owner: User) -> None:
     job_enqueue(kind=kind(), payload={}, owner=owner, max_attempts=10)
-    for _ in range(MAX_KILLS - 1):
-        assert end(take(), "killed", error_message="signal 9").status == "pending"
+    for status in ["queued", *["pending"] * (MAX_KILLS - 2)]:
+        assert end(take(), "killed", error_message="signal 9").status == status
     job = end(take(), "killed", error_message="signal 9")
     assert (job.status, job.error_code, job.kills) == ("failed", "quarantined", 3)
     assert job.quarantined_at is not None
     assert "signal 9" in job.error_message
+
+
+@pytest.mark.parametrize("outcome", ["lost", "killed"])
+def test_what_is_lost_runs_again_at_once_the_first_time_and_after_a_wait_the_next(
+    kind: Any, owner: User, outcome: str
+) -> None:
+    job_enqueue(kind=kind(), payload={}, owner=owner, max_attempts=5)
+    first = end(take(), outcome)
+    assert (first.status, first.available_at) == ("queued", None)
+    second = end(take(), outcome)
+    assert second.status == "pending"
+    assert second.available_at is not None
+    assert second.available_at - timezone.now() < timedelta(seconds=0.5)
 
 
 def test_losing_its_host_is_no_kill(kind: Any, owner: User) -> None:

@@ -112,7 +112,7 @@ def test_a_job_tried_again_keeps_its_place(kind: Any, owner: User, other: User) 
     put(owner, "urgent", priority=1)
     put(other, "b0", "b1")
     [first] = take()
-    settle(first.pk, first.attempt, Verdict("lost"))
+    settle(first.pk, first.attempt, Verdict("failed", retryable=True))
     assert [job.topic for job in take(limit=2)] == ["b0", "a0"]  # while it waits, its owner's others go on
     Job.objects.filter(pk=first.pk).update(available_at=first.created_at)
     assert promote_due() == 1

@@ -31,10 +31,11 @@ def take_tags(*, queue: str, user_key: str, count: int) -> list[float]:
     clock = "COALESCE((SELECT virtual_time FROM core_queuestate WHERE queue = %s), 0)"
     values = f"VALUES (%s, %s, {clock} + %s)"
     if may_take_apart():
-        values = f"SELECT %s, %s, {clock} + %s FROM (SELECT set_config('synchronous_commit', 'off', true)) AS quickly"
+        quickly = "(SELECT set_config('synchronous_commit', 'off', true)) AS quickly"
+        values = f"SELECT %s, %s, {clock} + %s FROM {quickly}"  # noqa: S608 - constants only
     with connection.cursor() as cursor:
-        cursor.execute(  # the varying parts are constants of this function
-            f"INSERT INTO core_fairshare (queue, user_key, virtual_time) {values} "  # noqa: S608
+        cursor.execute(
+            f"INSERT INTO core_fairshare (queue, user_key, virtual_time) {values} "
             "ON CONFLICT (queue, user_key) DO UPDATE SET "
             f"virtual_time = {larger}(core_fairshare.virtual_time, {clock}) + %s RETURNING virtual_time",
             [queue, user_key, queue, float(count), queue, float(count)],

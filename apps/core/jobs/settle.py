@@ -188,7 +188,8 @@ def _after(job: Job, verdict: Verdict) -> Job:
 
 
 def _again(job: Job, verdict: Verdict) -> Job:
-    """Another try, now or later, unless it had its chances."""
+    """Another try, unless it had its chances: at once when released or lost for the first time, which may well be
+    nobody's fault, else after a wait."""
     kills = job.kills + (verdict.outcome == "killed")
     if kills >= MAX_KILLS:
         message = f"Quarantined: {kills} processes that ran it were killed. Last: {verdict.error_message}"
@@ -200,10 +201,12 @@ def _again(job: Job, verdict: Verdict) -> Job:
         return _to(job, verdict, JobStatus.FAILED, kills=kills)
     if job.pause_requested_at is not None:
         return _to(job, verdict, JobStatus.PAUSED, kills=kills)
-    if verdict.outcome == "released":
+    lost = verdict.outcome in ("lost", "killed")
+    if verdict.outcome == "released" or (lost and tries <= 1):
         ring_on_commit([job.queue])
         return _to(job, verdict, JobStatus.QUEUED, kills=kills)
-    return _to(job, verdict, JobStatus.PENDING, kills=kills, available_at=in_seconds(backoff(tries)))
+    wait = backoff(tries - lost)
+    return _to(job, verdict, JobStatus.PENDING, kills=kills, available_at=in_seconds(wait))
 
 
 def _to(job: Job, verdict: Verdict, status: str, **values: Any) -> Job:

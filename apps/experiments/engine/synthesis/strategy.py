@@ -86,9 +86,9 @@ class ProgramSynthesis:
         for given, wanted in (((8, 9), (8, 9)), ((9, 8), (3, 4)), ((4, 4), (8, 8))):
             pairs = tuple((_speckled(generator, given), _speckled(generator, wanted)) for _ in range(2))
             puzzle = Puzzle("warm", pairs, (_speckled(generator, given),))
-            self.solve(puzzle, config=SynthesisConfig(), budget=Budget(0.3, 600.0), seed=0)
+            self.solve(puzzle, config=SynthesisConfig(), budget=Budget(0.1, 600.0), seed=0)
             solved = Puzzle("warm", tuple((a, freeze(a[::-1])) for a, _ in pairs), puzzle.test_inputs)
-            self.solve(solved, config=SynthesisConfig(), budget=Budget(0.3, 600.0), seed=0)
+            self.solve(solved, config=SynthesisConfig(), budget=Budget(0.1, 600.0), seed=0)
 
 
 def _speckled(generator: np.random.Generator, shape: tuple[int, int]) -> Grid:

@@ -1,0 +1,33 @@
+"""A worker claims nothing while its fork server is not there, or has not loaded what is always wanted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+from tests.workers.fleet import until
+from workers.forkserver import ForkServerClient
+
+
+def test_a_new_fork_server_counts_as_cold_until_it_has_warmed_up_and_says_so() -> None:
+    told = threading.Event()
+    client = ForkServerClient(warm=("statistics",), on_warm=told.set)
+    assert not client.warmed.is_set()
+    client.start()
+    try:
+        assert told.wait(15)
+        assert client.warmed.is_set()
+        told.clear()
+        first = until(lambda: client.pid)
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        until(lambda: not client.warmed.is_set(), every=0.005)
+        until(lambda: told.wait(0.1) and client.warmed.is_set())
+        assert client.pid not in (None, first)
+    finally:
+        client.stop()
+
+
+def test_nothing_to_load_means_warm_at_once() -> None:
+    assert ForkServerClient().warmed.is_set()

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.chaos.lab import ROOT, Lab
+from tests.chaos.work import Chores
 
 if TYPE_CHECKING:
     from apps.core.models import Job, User
@@ -36,7 +37,15 @@ def main() -> None:
     options = _options()
     folder = Path(tempfile.mkdtemp(prefix="terrarium-bench-"))
     urls = (options.database_url, options.redis_url) if options.backend == "production" else None
-    lab = Lab(folder, backend=options.backend, lease=15, workers=1, concurrency=CONCURRENCY, urls=urls)
+    lab = Lab(
+        folder,
+        backend=options.backend,
+        lease=15,
+        workers=1,
+        concurrency=CONCURRENCY,
+        worker=Chores.worker,
+        urls=urls,
+    )
     try:
         lab.run("manage.py", "migrate", "--verbosity", "0", "--skip-checks")
         for name in [name for name in os.environ if name.startswith("TERRARIUM_")]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -11,27 +12,48 @@ from apps.carbon.attribution import attribute
 from apps.carbon.engine.estimates import core_dollars, core_joules
 from apps.carbon.models import ResourceUsage
 from apps.core.jobs.kinds import AttemptEnd
+from apps.core.jobs.rows import insert, now_value
 from apps.core.system_events import system_event_record
 
 ALERT_MESSAGE = "Task exceeded 70% of budget limit"
 
 
-def usage_record(*, ended: Sequence[AttemptEnd]) -> list[ResourceUsage]:
+class Entry(NamedTuple):
+    """A row of the ledger to be: the columns of `ResourceUsage` that differ between executions."""
+
+    task_id: str | None
+    strategy_type: str | None
+    job_id: str
+    attempt: int
+    cpu_seconds: float
+    wall_seconds: float
+    memory_mb: float
+    gpu_memory_mb: float | None
+    estimated_cost: float
+    energy_joules: float
+
+
+def usage_record(*, ended: Sequence[AttemptEnd]) -> list[Entry]:
     """Book executions of jobs, one row each in one statement, and raise the cost alert where one was dear."""
-    rows = [_row(end) for end in ended]
+    entries = [_entry(end) for end in ended]
     with transaction.atomic():
-        ResourceUsage.objects.bulk_create(rows)
-        for row in rows:
-            cost_alert_check(row=row)
-    return rows
+        insert(
+            ResourceUsage._meta.db_table,
+            (*Entry._fields, "energy_method", "api_calls_json", "timestamp"),
+            entries,
+            values=["%s"] * len(Entry._fields) + ["'estimated'", "'{}'", now_value()],
+        )
+        for entry in entries:
+            cost_alert_check(entry=entry)
+    return entries
 
 
-def _row(end: AttemptEnd) -> ResourceUsage:
+def _entry(end: AttemptEnd) -> Entry:
     where, usage = attribute(end.job), end.usage
-    return ResourceUsage(
+    return Entry(
         task_id=where.task_id,
         strategy_type=where.strategy_type,
-        job=end.job,
+        job_id=end.job.pk,
         attempt=end.number,
         cpu_seconds=usage.cpu_seconds,
         wall_seconds=usage.wall_seconds,
@@ -39,13 +61,12 @@ def _row(end: AttemptEnd) -> ResourceUsage:
         gpu_memory_mb=usage.gpu_memory_mb,
         estimated_cost=core_dollars(usage.cpu_seconds, settings.CONFIG.dollars_per_core_hour),
         energy_joules=core_joules(usage.cpu_seconds, settings.CONFIG.watts_per_core),
-        energy_method="estimated",
     )
 
 
-def cost_alert_check(*, row: ResourceUsage) -> None:
+def cost_alert_check(*, entry: Entry) -> None:
     """One warning for each row dearer than the threshold (`TERRARIUM_COST_ALERT_DOLLARS`)."""
-    if row.estimated_cost <= settings.CONFIG.cost_alert_dollars:
+    if entry.estimated_cost <= settings.CONFIG.cost_alert_dollars:
         return
     system_event_record(
         event_type="high_cost_alert",
@@ -53,11 +74,11 @@ def cost_alert_check(*, row: ResourceUsage) -> None:
         severity="warning",
         message=ALERT_MESSAGE,
         context={
-            "task_id": row.task_id,
-            "cost": row.estimated_cost,
+            "task_id": entry.task_id,
+            "cost": entry.estimated_cost,
             "budget": settings.CONFIG.task_budget_dollars,
-            "job_id": row.job_id,
-            "strategy": row.strategy_type,
+            "job_id": entry.job_id,
+            "strategy": entry.strategy_type,
         },
     )
 

@@ -24,7 +24,7 @@ _FEW = 16
 """So few places in a queue may be lost with an enqueue that fails."""
 
 _VARYING = (
-    *("job_id", "kind", "queue", "topic", "owner_id", "status", "priority", "fair_tag", "payload", "max_attempts"),
+    *("job_id", "kind", "queue", "topic", "owner_id", "status", "priority", "payload", "max_attempts"),
     *("deadline_at", "timeout_seconds", "available_at", "created_at"),
 )
 _AT_FIRST = {
@@ -33,7 +33,7 @@ _AT_FIRST = {
     "last_seq": "1",
 }
 """Columns that are the same for every new job; those named nowhere are null."""
-_COLUMNS = (*_VARYING, *_AT_FIRST)
+_COLUMNS = ("fair_tag", *_VARYING, *_AT_FIRST)
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,16 @@ def job_enqueue(
 def jobs_enqueue(*, specs: Sequence[JobSpec], owner: User | None) -> list[Job]:
     """Make many jobs in one transaction; they run in this order among themselves, and fairly among users."""
     jobs = _jobs(specs, owner)
+    rows = [_row(job) for job in jobs]
     apart = len(jobs) <= _FEW and fair.may_take_apart()
     if apart:
         _tag(jobs, owner)
     with transaction.atomic():
         if not apart:
             _tag(jobs, owner)
-        insert("core_job", _COLUMNS, [_row(job) for job in jobs], values=_values())
+        insert(
+            "core_job", _COLUMNS, [(job.fair_tag, *row) for job, row in zip(jobs, rows, strict=True)], values=_values()
+        )
         for start in range(0, len(jobs), _BATCH):
             write([(job, status_change("", job.status)) for job in jobs[start : start + _BATCH]])
         ring_on_commit(job.queue for job in jobs)
@@ -130,11 +133,12 @@ def _job(spec: JobSpec, owner: User | None, job_id: str, now: datetime) -> Job:
 
 
 def _values() -> list[str]:
-    return [json_value() if name == "payload" else "%s" for name in _VARYING] + list(_AT_FIRST.values())
+    varying = [json_value() if name == "payload" else "%s" for name in _VARYING]
+    return ["%s", *varying, *_AT_FIRST.values()]
 
 
 def _row(job: Job) -> list[Any]:
-    """The varying columns of a job; it counts as saved from here on."""
+    """The varying columns of a job but for its place; it counts as saved from here on."""
     moment = connection.ops.adapt_datetimefield_value
     job._state.adding, job._state.db = False, connection.alias
     values = {name: getattr(job, name) for name in _VARYING}

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,6 +89,7 @@ class ForkServerClient:
         self._warmed: dict[str, threading.Event] = {}
         self._warming: tuple[str, ...] = ()
         self._cold: set[str] = set()
+        self._deadly: Counter[str] = Counter()
         self._process: subprocess.Popen[bytes] | None = None
         self._mark = ""
         self._control: socket.socket | None = None
@@ -257,7 +259,8 @@ class ForkServerClient:
                 self.warmed.clear()
             children = list(self._children.values())
             self._warmed, events = {}, list(self._warmed.values())
-            self._cold.update(self._warming)  # what was being loaded may have killed it: not again in the server
+            self._deadly.update(self._warming)  # what was being loaded may have killed it: twice is no accident
+            self._cold.update(name for name in self._warming if self._deadly[name] >= 2)
             self._warming = ()
         for child in children:
             child.orphaned = True
@@ -291,12 +294,14 @@ class ForkServerClient:
         if not wanted:
             return
         with self._lock:
-            number, done = next(self._numbers), threading.Event()
+            number, done, mark = next(self._numbers), threading.Event(), self._mark
             self._warmed[f"#{number}"] = done
             self._warming = wanted
         self._send({"op": "warm", "id": number, "names": list(wanted)})
         finished = done.wait(WARM_SECONDS)
         with self._lock:
+            if mark != self._mark:
+                raise Gone("The fork server went away while it loaded what the work needs.")
             self._warming = ()
             if finished:
                 self._warmed |= dict.fromkeys(wanted, done)

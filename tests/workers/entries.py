@@ -104,3 +104,8 @@ def surroundings(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
         "job": os.environ.get("JOB_ID"),
         "descriptors": sorted(os.listdir("/proc/self/fd"), key=int),
     }
+
+
+def collapse() -> None:
+    """Take the process down that loads it."""
+    os.kill(os.getpid(), signal.SIGKILL)

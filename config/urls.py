@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 
@@ -15,6 +16,7 @@ from config.api import api
 urlpatterns = [
     path("admin/login/", sign_in_to_admin),
     path("admin/", admin.site.urls),
+    path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
     path("api/docs", partial(docs_page, api=api), name="api-docs"),
     path("api/openapi.json", partial(openapi, api=api), name="openapi"),
     path("api/v1/docs", RedirectView.as_view(pattern_name="api-docs")),

@@ -10,6 +10,7 @@ from apps.core.jobs import kinds
 from apps.core.jobs.kinds import Kind
 from apps.core.models import Job
 from apps.experiments import live, task_tab
+from apps.experiments.engine import registry
 from apps.experiments.models import TaskSubmission
 from apps.experiments.services.cells import on_finish, on_status
 from apps.experiments.services.runs import KIND, on_retry
@@ -22,7 +23,7 @@ def register() -> None:
         Kind(name=KIND, title="Solve a task", queue="cpu", on_finish=on_finish, on_status=on_status, on_retry=on_retry)
     )
     attribution.register(KIND, _attribute)
-    solved_tasks_register(_solved_tasks)
+    solved_tasks_register(_solved_tasks, registry.names)
     task_tab_register(
         TaskTab(name="submissions", title="Submissions", order=10, render=task_tab.render, count=task_tab.count)
     )

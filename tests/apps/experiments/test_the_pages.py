@@ -326,3 +326,15 @@ def test_what_has_no_score_comes_last_whichever_way_it_is_sorted(
     for sort in ("score", "-score", "finished", "-finished"):
         body = text(page(viewer, f"{half.pk}/tasks/?sort={sort}"))
         assert body.index("lab:b") < body.index("lab:a"), sort
+
+
+def test_the_gallery_asks_which_strategy_solved_a_task(make: Make, tasks: list[ArcTask], viewer: User) -> None:
+    for cell in cells(make()):
+        end(cell)
+    client = client_of(viewer)
+    offered = text(client.get("/tasks/"))
+    assert '<option value="by:echo">By echo</option>' in offered
+    assert '<option value="not:other">Not by other</option>' in offered
+    solved = [one.raw_id for one in tasks if f'href="/tasks/{one.pk}/' in text(client.get("/tasks/?solved=by:echo"))]
+    assert solved == ["a"]
+    assert "3 tasks" in text(client.get("/tasks/?solved=not:other"))

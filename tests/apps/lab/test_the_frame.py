@@ -79,6 +79,11 @@ def test_the_theme_is_written_by_the_server_so_that_nothing_flashes(
     assert f'data-theme="{written}"' in client.get("/").content.decode()
 
 
+def test_browsers_that_ask_for_the_old_icon_get_the_new(client: Client) -> None:
+    answer = client.get("/favicon.ico")
+    assert (answer.status_code, answer["Location"]) == (302, "/static/favicon.svg")
+
+
 def test_the_rail_marks_where_we_are(as_: Browser, people: People) -> None:
     page = as_(people.viewer).get("/system/jobs/").content.decode()
     assert re.search(r'href="/system/"[^>]*aria-current="true"', page)

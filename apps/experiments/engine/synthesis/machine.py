@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from apps.experiments.engine.synthesis.dag import apply_unary
 from apps.experiments.engine.synthesis.kernels.choose import apply_fold, choose_one, choose_some, measure
 from apps.experiments.engine.synthesis.kernels.parts import apply_split
-from apps.experiments.engine.synthesis.primitives import FILTER, FOLD, MAP, PICK, SPLIT, UNARY, Primitive
+from apps.experiments.engine.synthesis.primitives import FILTER, FOLD, MAP, PICK, SPLIT, UNARY, Primitive, catalogue
 from apps.tasks.engine.grids import freeze
 from apps.tasks.engine.puzzle import Grid
 
@@ -128,3 +128,15 @@ class Machine:
                 return None
             value = self.apply(op, value)
         return value
+
+
+def warm() -> None:
+    """Load (or compile) what replaying calls: one primitive of each kind, whose others share its entry."""
+    grid = np.zeros((3, 4), np.int8)
+    grid[0, 0], grid[2, 2:] = 1, 2
+    machine = Machine(freeze(grid))
+    first = {op.kind: op for op in reversed(catalogue().values())}
+    pieces = machine.apply(first[SPLIT], machine.start) or Value((*machine.start.images, *machine.start.images), True)
+    machine.apply(first[UNARY], machine.start)
+    for kind in (PICK, FILTER, FOLD, MAP):
+        machine.apply(first[kind], pieces)

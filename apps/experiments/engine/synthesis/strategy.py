@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from apps.experiments.engine.strategy import Budget, Report, Solution, Step, StrategyConfig, silent
+from apps.experiments.engine.synthesis import machine
 from apps.experiments.engine.synthesis.program import decode
 from apps.experiments.engine.synthesis.search import Search
 from apps.experiments.engine.synthesis.selection import predictions, ranked
@@ -89,6 +90,7 @@ class ProgramSynthesis:
             self.solve(puzzle, config=SynthesisConfig(), budget=Budget(0.1, 600.0), seed=0)
             solved = Puzzle("warm", tuple((a, freeze(a[::-1])) for a, _ in pairs), puzzle.test_inputs)
             self.solve(solved, config=SynthesisConfig(), budget=Budget(0.1, 600.0), seed=0)
+        machine.warm()
 
 
 def _speckled(generator: np.random.Generator, shape: tuple[int, int]) -> Grid:

@@ -78,12 +78,15 @@ class Queue:
             return "paused"
         if self.waiting and not self.workers:
             return "warning"
-        return "running" if self.running else "ok"
+        if self.running:
+            return "running"
+        return "queued" if self.waiting else "ok"
 
     @property
     def word(self) -> str:
         """That state, said to a person."""
-        return {"paused": "paused", "warning": "no worker", "running": "working", "ok": "idle"}[self.status]
+        words = {"paused": "paused", "warning": "no worker", "running": "working", "queued": "waiting", "ok": "idle"}
+        return words[self.status]
 
 
 def hosts() -> list[Host]:

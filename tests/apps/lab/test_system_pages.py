@@ -73,6 +73,14 @@ def test_the_room_asks_the_same_few_questions_however_much_there_is(
         assert client.get("/system/").status_code == 200
 
 
+def test_a_queue_whose_worker_has_taken_nothing_yet_waits_and_is_not_idle(as_: Browser, people: People) -> None:
+    make_worker("a", "greenhouse", queues=["cpu", "gpu"])
+    make_job(people.owner, "queued", queue="cpu")
+    rows = {row.name: row for row in as_(people.viewer).get("/system/").context["queues"]}
+    assert (rows["cpu"].status, rows["cpu"].word) == ("queued", "waiting")
+    assert rows["gpu"].word == "idle"
+
+
 def test_only_admins_turn_a_queue_off_and_on(as_: Browser, people: People) -> None:
     make_worker("a", "greenhouse")
     for user in (people.owner, people.viewer):

@@ -32,11 +32,16 @@ def test_a_new_fork_server_counts_as_cold_until_it_has_warmed_up_and_says_so() -
 def test_what_kills_the_fork_server_twice_while_it_loads_is_left_to_the_jobs_that_want_it() -> None:
     told = threading.Event()
     client = ForkServerClient(warm=("statistics", "tests.workers.entries:collapse"), on_warm=told.set)
-    seen: set[int] = set()
+    servers: set[int | None] = {None}
+
+    def warm() -> bool:
+        servers.add(client.pid)
+        return client.warmed.is_set()
+
     client.start()
     try:
-        until(lambda: seen.add(client.pid or 0) or client.warmed.is_set(), every=0.01)  # type: ignore[func-returns-value]
-        assert len(seen - {0}) == 3
+        until(warm, every=0.01)
+        assert len(servers - {None}) == 3
     finally:
         client.stop()
 

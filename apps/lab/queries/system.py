@@ -9,7 +9,8 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Max, Min
+from django.db.models import Count, Max, Min, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from apps.core.jobs import kinds
@@ -25,10 +26,11 @@ LEASES_SHOWN = 20
 
 @dataclass(frozen=True)
 class WorkerRow:
-    """A worker as it last reported itself."""
+    """A worker as it last reported itself, and how many jobs it holds now."""
 
     worker: Worker
     alive: bool
+    running: int
 
     @property
     def status(self) -> str:
@@ -56,7 +58,7 @@ class Host:
     @property
     def running(self) -> int:
         """How many it runs."""
-        return sum(row.worker.running for row in self.workers if row.alive)
+        return sum(row.running for row in self.workers if row.alive)
 
 
 @dataclass
@@ -93,9 +95,11 @@ def hosts() -> list[Host]:
     """Hosts by name with their workers; workers silent for a day are left out."""
     now = timezone.now()
     found: dict[str, Host] = {}
-    for worker in Worker.objects.filter(last_seen_at__gte=now - FORGOTTEN_AFTER).order_by("host", "name"):
+    held = Job.objects.filter(status=JobStatus.RUNNING, worker=OuterRef("name")).order_by().values("worker")
+    workers = Worker.objects.filter(last_seen_at__gte=now - FORGOTTEN_AFTER).order_by("host", "name")
+    for worker in workers.annotate(held=Coalesce(Subquery(held.annotate(n=Count("pk")).values("n")), 0)):
         host = found.setdefault(worker.host, Host(worker.host))
-        host.workers.append(WorkerRow(worker, alive=now - worker.last_seen_at < GONE_AFTER))
+        host.workers.append(WorkerRow(worker, alive=now - worker.last_seen_at < GONE_AFTER, running=worker.held))
     return list(found.values())
 
 

@@ -137,13 +137,14 @@ def test_open_events_and_stuck_queues_need_somebody_the_worst_first(as_: Browser
 def test_a_worker_that_reports_serves_its_queue(as_: Browser, people: People) -> None:
     now = timezone.now()
     make_job(people.owner, "queued", queue="cpu")
+    for _ in range(3):
+        make_job(people.owner, "running", queue="cpu", worker="w")
     Worker.objects.create(
         name="w",
         host="greenhouse",
         pid=1,
         queues=["cpu"],
         concurrency=4,
-        running=3,
         version="1",
         started_at=now,
         last_seen_at=now,

@@ -27,7 +27,6 @@ def make_worker(name: str, host: str, *, seen_seconds_ago: float = 1, queues: li
         pid=7,
         queues=queues or ["cpu"],
         concurrency=4,
-        running=2,
         version="0.1",
         started_at=now - timedelta(hours=1),
         last_seen_at=now - timedelta(seconds=seen_seconds_ago),
@@ -38,10 +37,13 @@ def test_hosts_count_the_places_of_workers_that_still_report(as_: Browser, peopl
     make_worker("a", "greenhouse")
     make_worker("b", "greenhouse", seen_seconds_ago=600)
     make_worker("c", "cellar", seen_seconds_ago=60 * 60 * 25)
+    for status, worker in (("running", "a"), ("running", "a"), ("running", "a"), ("running", "b"), ("queued", "")):
+        make_job(people.owner, status, **({"worker": worker} if worker else {}))
     context = as_(people.viewer).get("/system/").context
     assert [(host.name, host.alive, host.running, host.places) for host in context["hosts"]] == [
-        ("greenhouse", 1, 2, 4)
+        ("greenhouse", 1, 3, 4)
     ]
+    assert context["hosts_note"] == "1 host"
 
 
 def test_queues_tell_their_depth_and_whether_somebody_serves_them(as_: Browser, people: People) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from html import escape
 from typing import Any
 
@@ -15,18 +14,29 @@ from django.utils import timezone
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from apps.core import icons
+from apps.core import icons, words
 
 register = template.Library()
 
-THIN = "\u202f"
-"""The narrow space, never broken, between a figure and its unit."""
-
-_WORDS = {
-    "in_progress": "running",
-    "timeout": "timed out",
-    "st_ok": "ok",
-}
+for _filter in (
+    words.clock,
+    words.count,
+    words.digits,
+    words.duration,
+    words.effort,
+    words.energy,
+    words.money,
+    words.pace,
+    words.pct,
+    words.plural,
+    words.power,
+    words.si,
+    words.size,
+    words.status_word,
+    words.tail,
+):
+    register.filter(_filter)
+register.simple_tag(words.interval)
 
 
 @register.simple_tag
@@ -50,108 +60,6 @@ def cell_icon(state: str, extra: str = "") -> SafeString:
 
 
 @register.filter
-def status_word(status: object) -> str:
-    """The state as a person says it: `in_progress` is "running"."""
-    text = str(status or "")
-    return _WORDS.get(text, text.replace("_", " "))
-
-
-@register.filter
-def count(value: object) -> str:
-    """A whole number, grouped: 12,480. A dash where there is none."""
-    number = _number(value)
-    return "–" if number is None else f"{round(number):,}"
-
-
-@register.filter
-def digits(value: object, places: int = 3) -> str:
-    """Three significant digits, grouped, without needless zeros in front of the unit."""
-    number = _number(value)
-    return "–" if number is None else _significant(number, places)
-
-
-@register.filter
-def si(value: object, unit: str = "") -> str:
-    """Three significant digits with an SI prefix: 12.5 k, 3.2 MJ. The unit stands after a thin space."""
-    number = _number(value)
-    if number is None:
-        return "–"
-    size = abs(number)
-    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""), (1e-3, "m"), (1e-6, "µ")):
-        if size >= factor or (factor == 1e-6) or size == 0:
-            if size == 0:
-                factor, prefix = 1, ""
-            tail = f"{prefix}{unit}"
-            return _significant(number / factor) + (THIN + tail if tail else "")
-    return _significant(number)
-
-
-@register.filter
-def size(value: object) -> str:
-    """Bytes in binary units: 1.4 GiB."""
-    number = _number(value)
-    if number is None:
-        return "–"
-    units = ("B", "KiB", "MiB", "GiB", "TiB")
-    power = 0
-    while abs(number) >= 1024 and power < len(units) - 1:
-        number /= 1024
-        power += 1
-    return f"{_significant(number)}{THIN}{units[power]}"
-
-
-@register.filter
-def pct(value: object, places: int = 1) -> str:
-    """A share of one as per cent: 0.225 is "22.5 %"."""
-    number = _number(value)
-    return "–" if number is None else f"{number * 100:.{int(places)}f}{THIN}%"
-
-
-@register.filter
-def money(value: object) -> str:
-    """Dollars: three significant digits below a hundred, cents above."""
-    number = _number(value)
-    if number is None:
-        return "–"
-    sign = "-" if number < 0 else ""
-    return f"{sign}$" + (f"{abs(number):,.2f}" if abs(number) >= 100 else _significant(abs(number)))
-
-
-@register.filter
-def duration(value: object) -> str:
-    """Seconds (or a timedelta) as a person says them: 320 ms, 4.2 s, 1 min 10 s, 2 h 05 min, 3 d 4 h."""
-    if isinstance(value, timedelta):
-        value = value.total_seconds()
-    number = _number(value)
-    if number is None:
-        return "–"
-    if number < 0.9995:
-        return f"{max(0, round(number * 1000))}{THIN}ms" if number > 0 else f"0{THIN}s"
-    if number < 59.5:
-        return f"{number:.1f}{THIN}s" if number < 9.95 else f"{round(number)}{THIN}s"
-    seconds = round(number)
-    if seconds < 3600:
-        return f"{seconds // 60}{THIN}min {seconds % 60:02d}{THIN}s"
-    if seconds < 86400:
-        return f"{seconds // 3600}{THIN}h {seconds % 3600 // 60:02d}{THIN}min"
-    return f"{seconds // 86400}{THIN}d {seconds % 86400 // 3600}{THIN}h"
-
-
-@register.filter
-def clock(value: object) -> str:
-    """Seconds left as a clock: 1:10, 2:03:40. For ETAs."""
-    if isinstance(value, timedelta):
-        value = value.total_seconds()
-    number = _number(value)
-    if number is None:
-        return "–"
-    seconds = max(0, math.ceil(number))
-    hours, rest = divmod(seconds, 3600)
-    minutes, rest = divmod(rest, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-@register.filter
 def ago(value: datetime | None) -> SafeString | str:
     """A moment, relative, with the absolute in the title; `time.js` keeps it true while the page stays open."""
     if not isinstance(value, datetime):
@@ -160,35 +68,14 @@ def ago(value: datetime | None) -> SafeString | str:
         '<time datetime="{}" title="{}" data-ago>{}</time>',
         value.isoformat(timespec="seconds"),
         timezone.localtime(value).strftime("%Y-%m-%d %H:%M:%S %Z"),
-        relative(value, timezone.now()),
+        words.relative(value, timezone.now()),
     )
-
-
-def relative(moment: datetime, now: datetime) -> str:
-    """How long before (or after) `now`, in the largest unit that fits."""
-    seconds = (now - moment).total_seconds()
-    future = seconds < 0
-    seconds = abs(seconds)
-    if seconds < 10:
-        return "now"
-    for limit, unit, length in ((60, "s", 1), (3600, "min", 60), (86400, "h", 3600), (86400 * 30, "d", 86400)):
-        if seconds < limit:
-            text = f"{int(seconds // length)}{THIN}{unit}"
-            return f"in {text}" if future else f"{text} ago"
-    return moment.strftime("%d %b %Y").lstrip("0")
 
 
 @register.filter
 def pretty_json(value: object) -> str:
     """A stored value as indented JSON."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str, sort_keys=False)
-
-
-@register.filter
-def tail(value: object, length: int = 8) -> str:
-    """The end of a long id, where ids differ."""
-    text = str(value)
-    return text if len(text) <= length + 2 else f"…{text[-length:]}"
 
 
 @register.simple_tag
@@ -299,10 +186,10 @@ def _data_cell(value: object) -> str:
     """Figures to the right, at full precision for whoever copies them."""
     if value is None:
         return '<td class="num" data-value="">–</td>'
-    number = _number(value) if isinstance(value, int | float) else None
+    number = words.number(value) if isinstance(value, int | float) else None
     if number is None:
         return f"<td>{escape(str(value))}</td>"
-    shown = f"{value:,}" if isinstance(value, int) else _significant(number, 4)
+    shown = f"{value:,}" if isinstance(value, int) else words.digits(number, 4)
     return f'<td class="num" data-value="{value!r}">{shown}</td>'
 
 
@@ -329,22 +216,3 @@ def menu(content: str, label: str = "More", css: str = "btn btn-icon", icon_name
     return render_to_string(
         "components/menu.html", {"label": label, "css": css, "icon_name": icon_name, "body": content}
     )
-
-
-def _number(value: object) -> float | None:
-    if value is None or value == "" or isinstance(value, bool):
-        return None
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _significant(number: float, places: int = 3) -> str:
-    if number == 0:
-        return "0"
-    before = math.floor(math.log10(abs(number))) + 1
-    decimals = max(0, places - before)
-    text = f"{round(number, decimals):,.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if "." in text and abs(number) < 1e-2 else text

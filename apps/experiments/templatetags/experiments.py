@@ -104,19 +104,3 @@ def milliseconds(value: int) -> float:
 def strategy_title(name: str) -> str:
     """A strategy's title by its name."""
     return title_of(name)
-
-
-@register.simple_tag
-def interval(low: float, high: float) -> str:
-    """An interval of shares as per cent: 21–100 %."""
-    return f"{100 * low:.0f}–{100 * high:.0f}\u202f%"
-
-
-@register.filter
-def pace(per_second: float) -> str:
-    """A rate in the unit that reads well: 1.9/s, 12/min, 3/h."""
-    for factor, unit in ((1, "s"), (60, "min"), (3600, "h")):
-        value = per_second * factor
-        if value >= 1 or unit == "h":
-            return f"{value:.2g}/{unit}" if value < 10 else f"{value:.0f}/{unit}"
-    return ""

@@ -72,11 +72,6 @@ class Today:
         """What one execution cost on average."""
         return self.dollars / self.executions if self.executions else 0.0
 
-    @property
-    def watt_hours(self) -> float:
-        """The energy in the unit of bills."""
-        return self.joules / 3600
-
 
 def today() -> Today:
     """What was used in the last 24 hours."""

@@ -81,7 +81,7 @@ def test_the_ledger_of_the_last_day_is_summed(people: People) -> None:
             timestamp=now - timedelta(hours=hours),
         )
     today = queries.today()
-    assert (today.executions, today.dollars, today.core_seconds, today.watt_hours) == (2, 0.75, 20, 2)
+    assert (today.executions, today.dollars, today.core_seconds, today.joules) == (2, 0.75, 20, 7200)
     assert today.dollars_each == 0.375
 
 

@@ -25,6 +25,12 @@ TABS = (
 ENDED = (ExperimentStatus.COMPLETED, ExperimentStatus.FAILED, ExperimentStatus.CANCELLED)
 
 
+def _half(figures: RowFigures | Totals) -> float | None:
+    if figures.macro_low is None or figures.macro_high is None:
+        return None
+    return (figures.macro_high - figures.macro_low) / 2
+
+
 @dataclass(frozen=True)
 class FigureRow:
     """A row's figures with its strategy's title."""
@@ -33,9 +39,9 @@ class FigureRow:
     figures: RowFigures
 
     @property
-    def macro_half(self) -> float:
+    def macro_half(self) -> float | None:
         """Half the width of the macro interval."""
-        return (self.figures.macro_high - self.figures.macro_low) / 2
+        return _half(self.figures)
 
 
 @dataclass(frozen=True)
@@ -60,10 +66,9 @@ class RunPage:
         return self.results.totals if self.results else None
 
     @property
-    def macro_half(self) -> float:
+    def macro_half(self) -> float | None:
         """Half the width of the interval of the headline figure."""
-        totals = self.totals
-        return (totals.macro_high - totals.macro_low) / 2 if totals else 0.0
+        return _half(self.totals) if self.totals else None
 
     @property
     def rows(self) -> list[FigureRow]:

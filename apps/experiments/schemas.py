@@ -78,7 +78,10 @@ class Answer(BaseModel):
 
 
 class RowFigures(BaseModel):
-    """One strategy with one seed over a run's tasks. Shares run 0..1; intervals are Wilson's at 95 %."""
+    """One strategy with one seed over a run's tasks. Shares run 0..1; intervals are Wilson's at 95 %.
+
+    What nobody measured is null, never 0: shares while nothing is scored, costs while nothing has ended.
+    """
 
     strategy: str
     seed: int
@@ -86,39 +89,42 @@ class RowFigures(BaseModel):
     done: int
     scored: int
     outputs: int
-    macro: float
-    macro_low: float
-    macro_high: float
-    micro: float
-    micro_low: float
-    micro_high: float
-    strict: int
-    strict_share: float
-    strict_low: float
-    strict_high: float
+    macro: float | None
+    macro_low: float | None
+    macro_high: float | None
+    micro: float | None
+    micro_low: float | None
+    micro_high: float | None
+    strict: int | None
+    strict_share: float | None
+    strict_low: float | None
+    strict_high: float | None
     failures: int
     nothing_found: int
-    core_seconds: float
-    wall_seconds: float
-    dollars: float
-    joules: float
+    core_seconds: float | None
+    wall_seconds: float | None
+    dollars: float | None
+    joules: float | None
 
 
 class Totals(BaseModel):
-    """A run as a whole. `macro` averages each task over its rows first, so that the interval counts tasks, not cells."""
+    """A run as a whole. `macro` averages each task over its rows first, so that the interval counts tasks, not cells.
+
+    Null where nothing was measured, as in `RowFigures`.
+    """
 
     cells: int
     done: int
     tasks: int
     scored_tasks: int
-    macro: float
-    macro_low: float
-    macro_high: float
-    strict: int
+    macro: float | None
+    macro_low: float | None
+    macro_high: float | None
+    strict: int | None
     failures: int
-    core_seconds: float
-    dollars: float
-    joules: float
+    core_seconds: float | None
+    dollars: float | None
+    joules: float | None
     dollars_per_task: float | None
     joules_per_correct: float | None
     core_seconds_per_task: float | None

@@ -92,25 +92,28 @@ def _csv_row(solve: Solve) -> list[Any]:
     program = (
         answer.predictions[0][0].get("program", "") if answer and answer.predictions and answer.predictions[0] else ""
     )
-    return [
+    ended = solve.finished_at is not None
+    scored = solve.score is not None
+    row = [
         solve.task_id,
         raw_id(solve.task_id),
         solve.strategy,
         answer.strategy_version if answer else "",
         solve.seed,
         solve.status,
-        "" if solve.score is None else solve.score,
-        solve.outputs_hit,
-        solve.outputs,
-        answer.confidence_score if answer else "",
-        solve.core_seconds,
-        solve.wall_seconds,
-        solve.dollars,
-        solve.joules,
+        solve.score,
+        solve.outputs_hit if scored else None,
+        solve.outputs if scored else None,
+        answer.confidence_score if answer else None,
+        solve.core_seconds if ended else None,
+        solve.wall_seconds if ended else None,
+        solve.dollars if ended else None,
+        solve.joules if ended else None,
         solve.error_type,
         _inert(program),
-        solve.submission_id or "",
+        solve.submission_id,
     ]
+    return ["" if value is None else value for value in row]
 
 
 def _inert(text: str) -> str:

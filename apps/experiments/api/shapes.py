@@ -181,9 +181,9 @@ class CellOut(Schema):
     reason: str | None
     score: float | None
     error_type: str
-    core_seconds: float
-    dollars: float
-    joules: float
+    core_seconds: float | None = Field(description="Null until it has ended, as are dollars and joules.")
+    dollars: float | None
+    joules: float | None
     tries: int
     job_id: str | None
     submission_id: str | None
@@ -340,6 +340,7 @@ def result_out(row: ExperimentResult) -> dict[str, Any]:
 
 def cell_out(solve: Solve) -> dict[str, Any]:
     """A cell as `CellOut`."""
+    ended = solve.finished_at is not None
     return {
         "solve_id": solve.solve_id,
         "position": solve.position,
@@ -351,9 +352,9 @@ def cell_out(solve: Solve) -> dict[str, Any]:
         "reason": reason_of(solve.status),
         "score": solve.score,
         "error_type": solve.error_type,
-        "core_seconds": solve.core_seconds,
-        "dollars": solve.dollars,
-        "joules": solve.joules,
+        "core_seconds": solve.core_seconds if ended else None,
+        "dollars": solve.dollars if ended else None,
+        "joules": solve.joules if ended else None,
         "tries": solve.tries,
         "job_id": solve.job_id,
         "submission_id": solve.submission_id,

@@ -6,11 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Avg, F, Q, QuerySet
+from django.db.models import Avg, FloatField, Q, QuerySet, Value
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Cast, NullIf
 
 from apps.core.errors import NotFound
 from apps.experiments.models import Experiment, ExperimentRun, ExperimentStatus, Solve
 from apps.experiments.queries.figures import Progress, progress_of
+
+
+def _measured(figure: str) -> Cast:
+    """A figure of the whole as a number, null where it was not measured: JSON's null is the word "null" on SQLite."""
+    text = KeyTextTransform(figure, KeyTransform("totals", "results"))
+    return Cast(NullIf(text, Value("null")), FloatField())
+
 
 SORTS: dict[str, tuple[Any, ...]] = {
     "created": ("created_at", "pk"),
@@ -19,10 +28,10 @@ SORTS: dict[str, tuple[Any, ...]] = {
     "-name": ("-name", "-pk"),
     "status": ("status", "-created_at", "-pk"),
     "-status": ("-status", "-created_at", "-pk"),
-    "score": (F("results__totals__macro").asc(nulls_last=True), "-created_at", "-pk"),
-    "-score": (F("results__totals__macro").desc(nulls_last=True), "-created_at", "-pk"),
-    "cost": (F("results__totals__dollars").asc(nulls_last=True), "-created_at", "-pk"),
-    "-cost": (F("results__totals__dollars").desc(nulls_last=True), "-created_at", "-pk"),
+    "score": (_measured("macro").asc(nulls_last=True), "-created_at", "-pk"),
+    "-score": (_measured("macro").desc(nulls_last=True), "-created_at", "-pk"),
+    "cost": (_measured("dollars").asc(nulls_last=True), "-created_at", "-pk"),
+    "-cost": (_measured("dollars").desc(nulls_last=True), "-created_at", "-pk"),
 }
 """The orders of the list; each ends in something unique, so that pages are stable."""
 
@@ -96,7 +105,7 @@ def _row(
         experiment=experiment,
         run=run,
         progress=progress.get(run.run_id) if run else None,
-        macro=live.get(run.run_id) if run and run.run_id in progress else totals.get("macro") if half else None,
+        macro=live.get(run.run_id) if run and run.run_id in progress else totals.get("macro"),
         macro_half=half if not (run and run.run_id in progress) else None,
         dollars=totals.get("dollars"),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,20 +30,32 @@ _ROW_FIGURES: dict[str, Any] = {
     "strict": Count("pk", filter=Q(score=1.0)),
     "failures": Count("pk", filter=Q(status__in=FAILED_SOLVES)),
     "nothing_found": Count("pk", filter=Q(error_type=NOTHING_FOUND)),
-    "core_seconds": Sum("core_seconds", default=0.0),
-    "wall_seconds": Sum("wall_seconds", default=0.0),
-    "dollars": Sum("dollars", default=0.0),
-    "joules": Sum("joules", default=0.0),
+    "core_seconds": Sum("core_seconds", filter=_done),
+    "wall_seconds": Sum("wall_seconds", filter=_done),
+    "dollars": Sum("dollars", filter=_done),
+    "joules": Sum("joules", filter=_done),
 }
+
+
+def _share(part: float, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _interval(part: float, whole: int) -> tuple[float | None, float | None]:
+    return wilson(part, whole) if whole else (None, None)
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    """Of what was measured; null where nothing was."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def _row(values: Any) -> RowFigures:
     scored, outputs = values["scored"], values["outputs_sum"]
-    macro = values["score_sum"] / scored if scored else 0.0
-    micro = values["hit_sum"] / outputs if outputs else 0.0
-    macro_low, macro_high = wilson(values["score_sum"], scored)
-    micro_low, micro_high = wilson(values["hit_sum"], outputs)
-    strict_low, strict_high = wilson(values["strict"], scored)
+    macro_low, macro_high = _interval(values["score_sum"], scored)
+    micro_low, micro_high = _interval(values["hit_sum"], outputs)
+    strict_low, strict_high = _interval(values["strict"], scored)
     return RowFigures(
         strategy=values["strategy"],
         seed=values["seed"],
@@ -51,14 +63,14 @@ def _row(values: Any) -> RowFigures:
         done=values["done"],
         scored=scored,
         outputs=outputs,
-        macro=macro,
+        macro=_share(values["score_sum"], scored),
         macro_low=macro_low,
         macro_high=macro_high,
-        micro=micro,
+        micro=_share(values["hit_sum"], outputs),
         micro_low=micro_low,
         micro_high=micro_high,
-        strict=values["strict"],
-        strict_share=values["strict"] / scored if scored else 0.0,
+        strict=values["strict"] if scored else None,
+        strict_share=_share(values["strict"], scored),
         strict_low=strict_low,
         strict_high=strict_high,
         failures=values["failures"],
@@ -70,13 +82,13 @@ def _row(values: Any) -> RowFigures:
     )
 
 
-def _totals(rows: Sequence[RowFigures], tasks: int, scored_tasks: int, macro: float) -> Totals:
+def _totals(rows: Sequence[RowFigures], tasks: int, scored_tasks: int, macro: float | None) -> Totals:
     done = sum(row.done for row in rows)
-    strict = sum(row.strict for row in rows)
-    low, high = wilson(macro * scored_tasks, scored_tasks)
-    core_seconds = sum(row.core_seconds for row in rows)
-    dollars = sum(row.dollars for row in rows)
-    joules = sum(row.joules for row in rows)
+    strict = sum(row.strict or 0 for row in rows) if scored_tasks else None
+    low, high = _interval((macro or 0.0) * scored_tasks, scored_tasks)
+    core_seconds = _sum(row.core_seconds for row in rows)
+    dollars = _sum(row.dollars for row in rows)
+    joules = _sum(row.joules for row in rows)
     return Totals(
         cells=sum(row.tasks for row in rows),
         done=done,
@@ -90,9 +102,9 @@ def _totals(rows: Sequence[RowFigures], tasks: int, scored_tasks: int, macro: fl
         core_seconds=core_seconds,
         dollars=dollars,
         joules=joules,
-        dollars_per_task=dollars / done if done else None,
-        joules_per_correct=joules / strict if strict else None,
-        core_seconds_per_task=core_seconds / done if done else None,
+        dollars_per_task=None if dollars is None else dollars / done,
+        joules_per_correct=joules / strict if strict and joules is not None else None,
+        core_seconds_per_task=None if core_seconds is None else core_seconds / done,
     )
 
 
@@ -111,7 +123,7 @@ def run_figures(*, run_id: str, number: int) -> RunResults:
     )
     tasks = max((row.tasks for row in rows), default=0)
     return RunResults(
-        run_id=run_id, number=number, rows=rows, totals=_totals(rows, tasks, by_task["tasks"], by_task["macro"] or 0.0)
+        run_id=run_id, number=number, rows=rows, totals=_totals(rows, tasks, by_task["tasks"], by_task["macro"])
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.cache import cache
 from django.core.paginator import Paginator
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -19,15 +19,21 @@ from apps.experiments.models import ExperimentRun, Solve, SolveStatus
 from apps.experiments.page import RunPage, run_page, tabs
 from apps.experiments.strategies import title_of
 
+
+def _measured(column: str) -> Case:
+    """What a cell used, null until it has ended: 0 would sort among the cheapest."""
+    return Case(When(finished_at__isnull=False, then=F(column)))
+
+
 CELL_SORTS: dict[str, tuple[Any, ...]] = {
     "task": ("position",),
     "-task": ("-position",),
     "score": (F("score").asc(nulls_last=True), "position"),
     "-score": (F("score").desc(nulls_last=True), "position"),
-    "effort": ("core_seconds", "position"),
-    "-effort": ("-core_seconds", "position"),
-    "cost": ("dollars", "position"),
-    "-cost": ("-dollars", "position"),
+    "effort": (_measured("core_seconds").asc(nulls_last=True), "position"),
+    "-effort": (_measured("core_seconds").desc(nulls_last=True), "position"),
+    "cost": (_measured("dollars").asc(nulls_last=True), "position"),
+    "-cost": (_measured("dollars").desc(nulls_last=True), "position"),
     "finished": (F("finished_at").asc(nulls_last=True), "position"),
     "-finished": (F("finished_at").desc(nulls_last=True), "position"),
 }
@@ -92,7 +98,7 @@ def _chart(page: RunPage) -> Chart | None:
     if page.run is None or page.totals is None:
         return None
     totals = page.totals
-    key = f"solve-curve:{page.run.run_id}:{totals.done}:{totals.strict}:{totals.core_seconds:.6f}"
+    key = f"solve-curve:{page.run.run_id}:{totals.done}:{totals.strict}:{totals.core_seconds}"
     chart: Chart | None = cache.get(key)
     if chart is None:
         found = queries.curves(run_id=page.run.run_id)

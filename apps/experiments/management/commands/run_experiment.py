@@ -16,7 +16,7 @@ from apps.experiments.forms import read_seeds
 from apps.experiments.management.commands.first_light import owner_named
 from apps.experiments.models import Experiment, ExperimentRun
 from apps.experiments.queries.experiments import ACTIVE
-from apps.experiments.schemas import ExperimentSpec
+from apps.experiments.schemas import ExperimentSpec, RowFigures
 from apps.experiments.strategies import words
 from apps.tasks.criteria import TaskCriteria
 
@@ -83,12 +83,22 @@ class Command(BaseCommand):
 
     def _results(self, run: ExperimentRun) -> None:
         for row in queries.run_figures(run_id=run.pk, number=run.number).rows:
-            self.stdout.write(
-                f"{row.strategy} seed {row.seed}: macro {100 * row.macro:.2f} % "
-                f"({100 * row.macro_low:.1f} to {100 * row.macro_high:.1f}), micro {100 * row.micro:.2f} %, "
-                f"strict {row.strict} of {row.scored}, {row.core_seconds:.1f} core-s, ${row.dollars:.4f}, "
-                f"{row.joules:.0f} J (estimated), {row.failures} failures"
-            )
+            self.stdout.write(f"{row.strategy} seed {row.seed}: {_scores(row)}, {_costs(row)}, {row.failures} failures")
+
+
+def _scores(row: RowFigures) -> str:
+    if row.macro is None or row.macro_low is None or row.macro_high is None or row.micro is None:
+        return "not scored (no cell with a known truth has ended)"
+    return (
+        f"macro {100 * row.macro:.2f} % ({100 * row.macro_low:.1f} to {100 * row.macro_high:.1f}), "
+        f"micro {100 * row.micro:.2f} %, strict {row.strict} of {row.scored}"
+    )
+
+
+def _costs(row: RowFigures) -> str:
+    if row.core_seconds is None or row.dollars is None or row.joules is None:
+        return "nothing spent yet"
+    return f"{row.core_seconds:.1f} core-s, ${row.dollars:.4f}, {row.joules:.0f} J (estimated)"
 
 
 def _spec(options: dict[str, Any]) -> ExperimentSpec:

@@ -6,7 +6,7 @@ from django.conf import settings
 
 from apps.core.api import router as core_router
 from apps.core.api.base import TerrariumAPI
-from apps.core.doors import BearerAuth, SessionAuth
+from apps.core.api_auth import BearerAuth, SessionAuth
 from apps.experiments.api import router as experiments_router
 from apps.tasks.api import router as tasks_router
 

@@ -12,7 +12,7 @@ from django.core.asgi import get_asgi_application
 
 http = get_asgi_application()
 
-from apps.core.live.doors import OwnOrigin  # noqa: E402 - after Django is set up
+from apps.core.live.handshake import OwnOrigin  # noqa: E402 - after Django is set up
 from config.routing import websocket_urlpatterns  # noqa: E402
 
 application = ProtocolTypeRouter(

@@ -13,7 +13,7 @@ from apps.core import accounts
 from apps.core.access import member, require_role, scopes_of
 from apps.core.accounts.keys import is_active
 from apps.core.api.schemas import Moment, SuccessResponse
-from apps.core.doors import spend_anonymous
+from apps.core.api_auth import spend_anonymous
 from apps.core.errors import Forbidden, Unauthorized
 from apps.core.models import ApiKey, User
 from apps.core.pagination import Page, PageQuery, paginate

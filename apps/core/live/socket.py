@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from apps.core.errors import NotFound, TerrariumError
-from apps.core.live.doors import AsgiApp, Receive, Scope, Send, member_behind, query_of
 from apps.core.live.feed import in_thread
+from apps.core.live.handshake import AsgiApp, Receive, Scope, Send, member_behind, query_of
 from apps.core.live.messages import as_json
 from apps.core.models import User
 

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 
 from apps.core.access import page_role
-from apps.core.doors import admit
+from apps.core.api_auth import admit
 from apps.core.security import allow_inline_styles
 
 

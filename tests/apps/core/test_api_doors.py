@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import AsyncClient, Client
 
-from apps.core.live.doors import member_behind
+from apps.core.live.handshake import member_behind
 from apps.core.models import ApiKey, SystemEvent
 from apps.core.system_events import system_event_record
 

@@ -12,14 +12,19 @@ from django.core.asgi import get_asgi_application
 
 http = get_asgi_application()
 
+from apps.core.edge.proxy import TrustedProxies, disarm_server  # noqa: E402 - after Django is set up
 from apps.core.live.handshake import OwnOrigin  # noqa: E402 - after Django is set up
 from config.routing import websocket_urlpatterns  # noqa: E402
 
-application = ProtocolTypeRouter(
-    {
-        "http": http,
-        "websocket": OwnOrigin(URLRouter(websocket_urlpatterns)),
-    }
+disarm_server()
+application = TrustedProxies(
+    ProtocolTypeRouter(
+        {
+            "http": http,
+            "websocket": OwnOrigin(URLRouter(websocket_urlpatterns)),
+        }
+    ),
+    settings.CONFIG.trusted_networks,
 )
 
 # What is loaded stays: walked again by every full collection, it would hold up some request for a fifth of a second.

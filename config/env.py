@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 BASE_DIR = Path(__file__).resolve().parent.parent
 PREFIX = "TERRARIUM_"
 _UNPREFIXED = ("database_url", "redis_url")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class ConfigurationError(SystemExit):
@@ -39,6 +40,7 @@ class AppConfig(BaseModel):
     api_workers: int = Field(1, ge=1, le=64)
     allowed_hosts: str = ""
     public_url: str | None = None
+    trusted_proxies: str = ""
     secure_cookies: bool | None = None
 
     storage_root: str = "var"
@@ -46,6 +48,7 @@ class AppConfig(BaseModel):
     enable_auth: bool = True
     jwt_secret_key: str | None = Field(None, min_length=32)
     login_attempts_per_minute: int = Field(10, ge=1)
+    login_attempts_per_hour: int = Field(50, ge=1)
     api_requests_per_minute: int = Field(600, ge=1)
 
     worker_concurrency: int | None = Field(None, ge=1, le=256)
@@ -94,6 +97,16 @@ class AppConfig(BaseModel):
             )
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _named_proxies(cls, value: str) -> str:
+        for network in _networks(value):
+            if network.prefixlen == 0:
+                raise ValueError(
+                    "name the proxy, not everybody: its address or its network, such as 10.0.0.2, 172.30.0.0/24"
+                )
+        return value
+
     @model_validator(mode="after")
     def _single_user_only_on_loopback(self) -> AppConfig:
         if not self.enable_auth and not _is_loopback(self.api_host):
@@ -101,7 +114,17 @@ class AppConfig(BaseModel):
                 f"TERRARIUM_ENABLE_AUTH=false is single-user mode and needs a loopback TERRARIUM_API_HOST, "
                 f"not {self.api_host}; set TERRARIUM_API_HOST=127.0.0.1 or turn authentication on"
             )
+        if not self.enable_auth and self.trusted_proxies:
+            raise ValueError(
+                "TERRARIUM_ENABLE_AUTH=false is single-user mode for one machine, so no proxy may bring others; "
+                "unset TERRARIUM_TRUSTED_PROXIES or turn authentication on"
+            )
         return self
+
+    @property
+    def trusted_networks(self) -> tuple[Network, ...]:
+        """The proxies whose word on where a request comes from is believed."""
+        return _networks(self.trusted_proxies)
 
     @property
     def storage_path(self) -> Path:
@@ -117,6 +140,15 @@ class AppConfig(BaseModel):
     def is_postgres(self) -> bool:
         """Whether the database is PostgreSQL."""
         return bool(self.database_url) and urlsplit(self.database_url or "").scheme.startswith("postgres")
+
+
+def _networks(value: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError(
+            f"list addresses or networks parted by commas, such as 10.0.0.2, 172.30.0.0/24 ({error})"
+        ) from None
 
 
 def _is_loopback(host: str) -> bool:
@@ -139,6 +171,11 @@ def read_config(environ: Mapping[str, str] = os.environ) -> AppConfig:
     if unknown:
         raise ConfigurationError(
             f"Unknown setting {', '.join(unknown)}: correct the name or unset it. docs/settings.md lists them all."
+        )
+    if environ.get("FORWARDED_ALLOW_IPS"):
+        raise ConfigurationError(
+            "FORWARDED_ALLOW_IPS has no effect: name the proxy in TERRARIUM_TRUSTED_PROXIES and unset it. "
+            "docs/settings.md explains each setting."
         )
     values = {name: environ[variable] for variable, name in known.items() if environ.get(variable, "") != ""}
     try:

@@ -14,9 +14,10 @@ from ninja.utils import check_csrf
 
 from apps.core.access import SAFE_METHODS, scope_needed, scopes_of
 from apps.core.accounts import Principal, authenticate_bearer
+from apps.core.addresses import client_network
 from apps.core.errors import Forbidden, Unauthorized
 from apps.core.models import User
-from apps.core.throttle import client_address, spend
+from apps.core.throttle import spend
 
 _SLOW_DOWN = "Too many requests."
 
@@ -64,7 +65,7 @@ def admit(request: HttpRequest) -> Principal:
 
 def spend_anonymous(request: HttpRequest) -> None:
     """Strangers share the allowance of their address."""
-    spend(f"api:{client_address(request)}", limit=settings.CONFIG.api_requests_per_minute, message=_SLOW_DOWN)
+    spend(f"api:{client_network(request)}", limit=settings.CONFIG.api_requests_per_minute, message=_SLOW_DOWN)
 
 
 def _admit(request: HttpRequest, principal: Principal) -> Principal:

@@ -39,6 +39,14 @@ def production_is_ready(**_kwargs: Any) -> list[CheckMessage]:
                 id="terrarium.E003",
             )
         )
+    if settings.SECURE_SSL_REDIRECT and not config.trusted_proxies:
+        found.append(
+            Warning(
+                "HTTPS is asked for, and no proxy is named whose word on it counts: behind one, every page redirects for ever.",
+                hint="Set TERRARIUM_TRUSTED_PROXIES to the proxy's address, unless this process ends TLS itself.",
+                id="terrarium.W005",
+            )
+        )
     if config.api_workers > 1 and not config.redis_url:
         found.append(
             Warning(

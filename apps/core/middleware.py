@@ -14,11 +14,10 @@ from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
 from apps.core.accounts import local_user
-from apps.core.accounts.links import is_loopback
+from apps.core.addresses import client_address, is_here
 from apps.core.errors import TerrariumError
 from apps.core.failures import describe, error_body, error_headers, failure_of, of_status
 from apps.core.security import INLINE_STYLES
-from apps.core.throttle import client_address
 from apps.core.views.errors import error_page
 
 API_PREFIXES = ("/api/", "/v1/")
@@ -157,7 +156,7 @@ class SingleUserMiddleware(_Middleware):
 
     def before(self, request: HttpRequest) -> HttpResponseBase | None:
         """Put the local admin in place of nobody, looked up when first asked for."""
-        if settings.CONFIG.enable_auth or not is_loopback(client_address(request)):
+        if settings.CONFIG.enable_auth or not is_here(client_address(request)):
             return None
         request.user = cast(Any, SimpleLazyObject(local_user))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,19 @@ def test_compose_runs_web_a_worker_for_each_queue_and_both_stores() -> None:
 
 def test_compose_names_only_settings_that_exist() -> None:
     known = {f"TERRARIUM_{name.upper()}" for name in AppConfig.model_fields} | {"DATABASE_URL", "REDIS_URL"}
-    known.add("FORWARDED_ALLOW_IPS")  # the web server's own
     for name, service in COMPOSE["services"].items():
         if "image" in service and service["image"].startswith("terrarium"):
             assert set(service["environment"]) <= known, name
+
+
+def test_compose_names_its_proxy_and_no_other() -> None:
+    (network,) = COMPOSE["networks"]["default"]["ipam"]["config"]
+    named = COMPOSE["services"]["web"]["environment"]["TERRARIUM_TRUSTED_PROXIES"]
+    assert named == network["gateway"]
+    assert ip_address(named) in ip_network(network["subnet"])
+    assert all(port.startswith("127.0.0.1:") for port in COMPOSE["services"]["web"]["ports"]), "only it comes that way"
+    for start in ((ROOT / "Dockerfile").read_text(), (ROOT / "apps/lab/management/commands/up.py").read_text()):
+        assert "--no-proxy-headers" in start
 
 
 def test_every_secret_of_compose_must_be_set_by_the_operator() -> None:

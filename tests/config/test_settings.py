@@ -23,6 +23,7 @@ PRODUCTION = {
     "TERRARIUM_SECRET_KEY": SECRET,
     "TERRARIUM_JWT_SECRET_KEY": SECRET,
     "TERRARIUM_PUBLIC_URL": "https://lab.example.org",
+    "TERRARIUM_TRUSTED_PROXIES": "10.0.0.2",
 }
 
 
@@ -80,6 +81,13 @@ def test_nothing_needs_to_be_set() -> None:
         ("TERRARIUM_ENABLE_AUTH", "maybe", "valid boolean"),
         ("TERRARIUM_LEASE_SECONDS", "1", "greater than or equal to 2"),
         ("TERRARIUM_MAX_CONCURRENT_JOBS", "0", "greater than or equal to 1"),
+        ("TERRARIUM_TRUSTED_PROXIES", "*", "list addresses or networks"),
+        ("TERRARIUM_TRUSTED_PROXIES", "proxy.example.org", "list addresses or networks"),
+        ("TERRARIUM_TRUSTED_PROXIES", "10.0.0.2/24", "list addresses or networks"),
+        ("TERRARIUM_TRUSTED_PROXIES", "10.0.0.2, 0.0.0.0/0", "not everybody"),
+        ("TERRARIUM_TRUSTED_PROXIES", "::/0", "not everybody"),
+        ("TERRARIUM_LOGIN_ATTEMPTS_PER_HOUR", "0", "greater than or equal to 1"),
+        ("FORWARDED_ALLOW_IPS", "*", "TERRARIUM_TRUSTED_PROXIES"),
     ],
 )
 def test_an_unusable_value_stops_the_start_with_its_name_and_a_remedy(variable: str, value: str, says: str) -> None:
@@ -104,6 +112,8 @@ def test_single_user_mode_is_for_loopback_only() -> None:
     assert read_config({"TERRARIUM_ENABLE_AUTH": "false", "TERRARIUM_API_HOST": "::1"}).enable_auth is False
     with pytest.raises(ConfigurationError, match="needs a loopback TERRARIUM_API_HOST"):
         read_config({"TERRARIUM_ENABLE_AUTH": "false", "TERRARIUM_API_HOST": "0.0.0.0"})
+    with pytest.raises(ConfigurationError, match="no proxy may bring others"):
+        read_config({"TERRARIUM_ENABLE_AUTH": "false", "TERRARIUM_TRUSTED_PROXIES": "127.0.0.1"})
 
 
 def test_every_setting_has_a_row_in_the_documentation_with_its_default() -> None:
@@ -209,8 +219,9 @@ def test_production_is_clean_under_djangos_deployment_checks(tmp_path: Path) -> 
         ({"TERRARIUM_SECRET_KEY": ""}, "TERRARIUM_SECRET_KEY: production needs one"),
         ({"TERRARIUM_PUBLIC_URL": ""}, "terrarium.E001"),
         ({"TERRARIUM_DEBUG": "true"}, "terrarium.E002"),
-        ({"TERRARIUM_ENABLE_AUTH": "false"}, "terrarium.E003"),
+        ({"TERRARIUM_ENABLE_AUTH": "false", "TERRARIUM_TRUSTED_PROXIES": ""}, "terrarium.E003"),
         ({"TERRARIUM_API_WORKERS": "2"}, "terrarium.W004"),
+        ({"TERRARIUM_TRUSTED_PROXIES": ""}, "terrarium.W005"),
     ],
 )
 def test_production_says_what_it_lacks(tmp_path: Path, change: dict[str, str], says: str) -> None:
@@ -220,22 +231,36 @@ def test_production_says_what_it_lacks(tmp_path: Path, change: dict[str, str], s
     assert "Traceback" not in done.stderr
 
 
+_ASK = """
+import asyncio, json, httpx
+from config.asgi import application
+
+async def ask(peer, path, host, **headers):
+    door = httpx.ASGITransport(app=application, client=(peer, 4711))
+    async with httpx.AsyncClient(transport=door, base_url=f"http://{host}") as client:
+        answer = await client.get(path, headers=headers)
+    return [answer.status_code, answer.headers.get("location"), answer.headers.get("strict-transport-security")]
+
+async def all():
+    https = {"x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.7"}
+    return [
+        await ask("203.0.113.7", "/login/", "lab.example.org"),
+        await ask("203.0.113.7", "/login/", "lab.example.org", **https),
+        await ask("10.0.0.2", "/login/", "lab.example.org", **https),
+        await ask("127.0.0.1", "/healthz", "127.0.0.1:8000"),
+    ]
+
+print(json.dumps(asyncio.run(all())))
+"""
+
+
 def test_production_sends_people_to_https_and_still_answers_the_probe(tmp_path: Path) -> None:
-    code = (
-        "import django, json; django.setup()\n"
-        "from django.test import Client\n"
-        "c = Client(raise_request_exception=False)\n"
-        "plain = c.get('/login/', headers={'host': 'lab.example.org'})\n"
-        "proxied = c.get('/login/', headers={'host': 'lab.example.org', 'x-forwarded-proto': 'https'})\n"
-        "probe = c.get('/healthz', headers={'host': '127.0.0.1:8000'})\n"
-        "print(json.dumps([plain.status_code, plain['Location'], proxied['Strict-Transport-Security'], probe.status_code]))\n"
-    )
-    done = run(tmp_path, {**PRODUCTION, "DJANGO_SETTINGS_MODULE": "config.settings"}, "-c", code)
+    done = run(tmp_path, {**PRODUCTION, "DJANGO_SETTINGS_MODULE": "config.settings"}, "-c", _ASK)
     assert done.returncode == 0, done.stderr
-    status, location, hsts, probe = json.loads(done.stdout)
-    assert (status, location) == (301, "https://lab.example.org/login/")
-    assert "max-age=31536000" in hsts
-    assert probe == 200
+    plain, claimed, proxied, probe = json.loads(done.stdout)
+    assert plain == claimed == [301, "https://lab.example.org/login/", None], "a claim of one's own is not believed"
+    assert (proxied[0], "max-age=31536000" in proxied[2]) == (200, True)
+    assert probe[0] == 200
 
 
 def test_the_web_server_binds_where_the_settings_say(settings: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import secrets
 from datetime import timedelta
 
@@ -12,6 +11,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.core.addresses import is_here, is_loopback
 from apps.core.errors import Forbidden, NotFound
 from apps.core.models import LoginLink, User
 
@@ -52,7 +52,7 @@ def login_link_peek(token: str, *, address: str) -> LoginLink:
             "This login link has been used, has expired, or never was. "
             "Whoever runs this server prints another with: python manage.py login_link. An admin can send one too."
         )
-    if link.loopback_only and not is_loopback(address):
+    if link.loopback_only and not is_here(address):
         raise Forbidden(
             "This login link works only on the machine that runs Terrarium. Reach it through a tunnel: "
             f"ssh -L {settings.CONFIG.api_port}:127.0.0.1:{settings.CONFIG.api_port} <that machine>."
@@ -71,17 +71,7 @@ def login_link_consume(token: str, *, address: str) -> User:
 def serves_loopback_only() -> bool:
     """Whether nobody but this machine is meant to reach the server."""
     config = settings.CONFIG
-    return config.public_url is None and is_loopback(config.api_host)
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an address (or `localhost`) is this machine itself."""
-    if address == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    return config.public_url is None and not config.trusted_proxies and is_loopback(config.api_host)
 
 
 def _address(token: str, base_url: str | None) -> str:

@@ -17,7 +17,7 @@ from django.contrib.auth import get_user
 from django.http import HttpRequest, parse_cookie
 
 from apps.core.accounts import authenticate_bearer, local_user
-from apps.core.accounts.links import is_loopback
+from apps.core.addresses import is_here
 from apps.core.models import User
 
 Scope = dict[str, Any]
@@ -56,7 +56,7 @@ def member_behind(scope: Scope) -> User | None:
 def _is_here(scope: Scope) -> bool:
     """Whether the client sits at this machine, as single-user mode asks of requests too."""
     client = scope.get("client")
-    return client is None or is_loopback(str(client[0]))
+    return client is not None and is_here(str(client[0]))
 
 
 def _bearer(header: str) -> str:

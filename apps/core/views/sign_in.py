@@ -16,12 +16,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.core.accounts import check_password_throttled, login_link_consume, login_link_peek
-from apps.core.accounts.links import is_loopback
+from apps.core.addresses import client_address, client_network, is_here
 from apps.core.errors import Forbidden, Throttled, Unauthorized
 from apps.core.failures import error_headers
 from apps.core.forms import SignInForm
 from apps.core.models import User
-from apps.core.throttle import client_address, spend
+from apps.core.throttle import spend
 
 _BACKEND = "apps.core.accounts.backend.RoleBackend"
 
@@ -72,7 +72,11 @@ def sign_in_by_link(request: HttpRequest, token: str) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect(settings.LOGIN_REDIRECT_URL)
     address = client_address(request)
-    spend(f"link:{address}", limit=settings.CONFIG.login_attempts_per_minute * 6, message="Too many login links tried.")
+    spend(
+        f"link:{client_network(request)}",
+        limit=settings.CONFIG.login_attempts_per_minute * 6,
+        message="Too many login links tried.",
+    )
     if request.method != "POST":
         return render(request, "accounts/link.html", {"link": login_link_peek(token, address=address)})
     user = login_link_consume(token, address=address)
@@ -90,7 +94,7 @@ def _let_in(request: HttpRequest, user: User) -> None:
 
 def _is_local(request: HttpRequest) -> bool:
     """On the machine itself a newcomer goes straight to work; a password can wait."""
-    return is_loopback(client_address(request))
+    return is_here(client_address(request))
 
 
 def _safe_next(request: HttpRequest) -> str:

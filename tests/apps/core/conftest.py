@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
+from apps.core import throttle
 from apps.core.accounts import api_key_create
 from apps.core.models import Role, User
 from tests.apps.core.live_lab import live, shared_database, template_database  # noqa: F401 - fixtures of the test_live_* files
@@ -18,12 +19,26 @@ from tests.apps.core.live_lab import live, shared_database, template_database  #
 PASSWORD = "a long enough one 4711"
 
 
+class Clock:
+    """The time by which requests are counted; it stands still unless a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000 * 3600.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture(autouse=True)
-def fresh_allowance() -> Iterator[None]:
-    """Nobody has asked for anything yet this minute."""
-    cache.clear()
-    yield
-    cache.clear()
+def minute(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    """Nobody has asked for anything yet this minute, and it does not end while a test counts."""
+    clock = Clock()
+    monkeypatch.setattr(throttle, "_now", clock)
+    for store in (cache, throttle._own):
+        store.clear()
+    yield clock
+    for store in (cache, throttle._own):
+        store.clear()
 
 
 def make_user(name: str, role: str, **more: Any) -> User:

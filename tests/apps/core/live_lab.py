@@ -138,6 +138,8 @@ class Listener:
                 "query_string": query.encode(),
                 "headers": [(name.encode(), value.encode()) for name, value in (headers or {}).items()],
                 "subprotocols": [],
+                "scheme": "ws",
+                "client": ("127.0.0.1", 4711),
             },
         )
 

@@ -10,9 +10,9 @@ from django.core.cache import cache
 from django.test import Client
 
 from apps.core.errors import Throttled
-from apps.core.throttle import forgive, spend
+from apps.core.throttle import forgive, give_back, remember, remembers, spend
 
-from .conftest import People, Program
+from .conftest import Clock, People, Program
 
 ME = "/api/v1/auth/me"
 
@@ -48,15 +48,17 @@ def test_strangers_share_their_addresss_and_take_nothing_from_members(
     assert as_(people.owner).get(ME).status_code == 200
 
 
-def test_a_new_minute_is_a_new_allowance(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 6_000_000.0
-    monkeypatch.setattr("time.time", lambda: now)
-    spend("b", limit=1, message="m")
+@pytest.mark.parametrize(("seconds", "words"), [(60, "60 s"), (3600, "60 min")])
+def test_a_new_minute_or_hour_is_a_new_allowance(minute: Clock, seconds: int, words: str) -> None:
+    spend("b", limit=1, message="m", seconds=seconds)
+    minute.now += seconds - 1
     with pytest.raises(Throttled) as caught:
-        spend("b", limit=1, message="m")
-    assert caught.value.details == {"retry_after": 60}
-    now += 60
-    spend("b", limit=1, message="m")
+        spend("b", limit=1, message="m", seconds=seconds)
+    assert caught.value.details == {"retry_after": 1}
+    minute.now += 1
+    spend("b", limit=1, message="m", seconds=seconds)
+    with pytest.raises(Throttled, match=words):
+        spend("b", limit=1, message="m", seconds=seconds)
 
 
 def test_forgiving_starts_over() -> None:
@@ -65,12 +67,47 @@ def test_forgiving_starts_over() -> None:
     spend("b", limit=1, message="m")
 
 
-def test_without_a_cache_nobody_is_kept_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_use_can_be_given_back() -> None:
+    give_back("b")
+    for _ in range(3):
+        spend("b", limit=1, message="m")
+        give_back("b")
+    spend("b", limit=1, message="m")
+    with pytest.raises(Throttled):
+        spend("b", limit=1, message="m")
+
+
+def test_while_the_cache_is_away_each_process_counts_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_args: Any, **_more: Any) -> None:
         raise ConnectionError("away")
 
-    monkeypatch.setattr(cache, "add", away)
-    monkeypatch.setattr(cache, "delete", away)
-    for _ in range(5):
+    for name in ("add", "get", "set", "incr", "decr", "delete"):
+        monkeypatch.setattr(cache, name, away)
+    spend("b", limit=1, message="m")
+    with pytest.raises(Throttled):
         spend("b", limit=1, message="m")
     forgive("b")
+    spend("b", limit=1, message="m")
+    assert not remembers("f")
+    remember("f", seconds=60)
+    assert remembers("f")
+
+
+def test_ten_thousand_made_up_names_do_not_push_a_count_out() -> None:
+    spend("b", limit=1, message="m")
+    for number in range(10_000):
+        spend(f"made up {number}", limit=1, message="m")
+    with pytest.raises(Throttled):
+        spend("b", limit=1, message="m")
+
+
+def test_strangers_in_one_ipv6_network_share_an_allowance(db: None, three_a_minute: None) -> None:
+    statuses = [Client(REMOTE_ADDR=f"2001:db8::{n}").get(ME).status_code for n in range(1, 5)]
+    assert statuses == [401, 401, 401, 429]
+    assert Client(REMOTE_ADDR="2001:db8:0:1::1").get(ME).status_code == 401
+
+
+@pytest.mark.parametrize("header", ["x-forwarded-for", "x-real-ip", "forwarded", "x-client-ip", "cf-connecting-ip"])
+def test_no_header_makes_another_visitor_of_one(anonymous: Client, three_a_minute: None, header: str) -> None:
+    statuses = [anonymous.get(ME, headers={header: f"203.0.113.{n}"}).status_code for n in range(4)]
+    assert statuses == [401, 401, 401, 429]

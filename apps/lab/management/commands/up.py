@@ -130,7 +130,7 @@ class Command(BaseCommand):
         web = [
             sys.executable, "-m", "uvicorn", "config.asgi:application", "--host", settings.CONFIG.api_host,
             "--port", str(settings.CONFIG.api_port), "--workers", str(settings.CONFIG.api_workers),
-            "--log-level", "warning", "--no-server-header", "--timeout-graceful-shutdown", "3",
+            "--log-level", "warning", "--no-server-header", "--no-proxy-headers", "--timeout-graceful-shutdown", "3",
         ]  # fmt: skip
         return [
             Service("The web server", web, logs / "web.log"),

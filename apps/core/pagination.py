@@ -56,3 +56,16 @@ def paginate(
         "page_size": page_size,
         "pages": -(-total // page_size),
     }
+
+
+def page_numbers(page: int, pages: int) -> list[int | None]:
+    """The pages to offer beside this one: the ends, the neighbours, None for a gap; 1 … 5 6 7 … 12."""
+    wanted = sorted({1, pages, *range(max(1, page - 1), min(pages, page + 1) + 1)})
+    found: list[int | None] = []
+    for previous, number in zip([0, *wanted], wanted, strict=False):
+        if number - previous == 2:
+            found.append(number - 1)
+        elif number - previous > 2:
+            found.append(None)
+        found.append(number)
+    return found

@@ -121,10 +121,10 @@ def system_events(
         events = events.filter(occurred_at__lt=until)
     if resolved is not None:
         events = events.filter(resolved_at__isnull=not resolved)
-    return _matching(events, text) if text.strip() else events
+    return events_matching(events, text) if text.strip() else events
 
 
-def _matching(events: QuerySet[SystemEvent], text: str) -> QuerySet[SystemEvent]:
+def events_matching(events: QuerySet[SystemEvent], text: str) -> QuerySet[SystemEvent]:
     """Those holding every word of `text`. Only letters and digits survive, so no input is a syntax error."""
     words = re.findall(r"[^\W_]+", text.lower())[:_MAX_SEARCH_WORDS]
     if not words:

@@ -12,9 +12,11 @@ from django.utils.dateparse import parse_datetime
 from apps.core import live
 from apps.core.charts import series_data
 from apps.core.errors import NotFound
+from apps.core.lists import Listing, live_list
 from apps.core.live import EVERY_TOPIC, Event, LivePage
 from apps.core.models import Job, User
 from apps.lab import charts
+from apps.lab.lists import JOBS
 from apps.lab.observatory import moving_parts
 from apps.lab.queries import jobs as job_queries
 from apps.lab.queries import observatory
@@ -29,6 +31,12 @@ def register() -> None:
     live.register(LivePage("observatory", lambda _user, _key: [EVERY_TOPIC], _observatory, types=changes))
     live.register(LivePage("system", lambda _user, _key: [EVERY_TOPIC], _system, types=changes))
     live.register(LivePage("job", _job_topics, _job))
+    live.register(live_list(JOBS, types=changes | {"progress"}, topics=_listed))
+
+
+def _listed(listing: Listing) -> list[str]:
+    """The group whose jobs alone are shown, or all."""
+    return [listing.values["topic"] or EVERY_TOPIC]
 
 
 def _observatory(user: User, key: str, _events: Sequence[Event]) -> str:

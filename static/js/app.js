@@ -8,6 +8,7 @@ import "./toast.js";
 import "./copy.js";
 import "./table.js";
 import "./filter.js";
+import "./lists.js";
 import "./forms.js";
 import "./log.js";
 import "./time.js";

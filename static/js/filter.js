@@ -1,9 +1,10 @@
-// <form data-filter>: sends itself when a choice changes, and leaves what is empty out of the address.
+// <form data-filter>: sends itself when a choice changes, also one that stands elsewhere and names it by its `form`
+// attribute, and leaves what is empty out of the address.
 import { on } from "./dom.js";
 
-on("change", "form[data-filter] select, form[data-filter] input[type=checkbox], form[data-filter] input[type=radio]", (_event, input) =>
-  input.form.requestSubmit(),
-);
+on("change", "select, input[type=checkbox], input[type=radio]", (_event, input) => {
+  if (input.form?.matches("form[data-filter]")) input.form.requestSubmit();
+});
 
 document.addEventListener("htmx:configRequest", (event) => {
   if (!event.target.closest?.("form[data-filter]")) return;

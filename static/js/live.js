@@ -196,6 +196,7 @@ const held = new Map(); // holder -> pieces
 let watching;
 
 function holds(holder) {
+  if (holder.querySelector("input[data-pick]:checked")) return true; // somebody is choosing rows
   return matchMedia("(hover: hover)").matches && holder.matches(":hover");
 }
 

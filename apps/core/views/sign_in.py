@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -21,6 +20,7 @@ from apps.core.errors import Forbidden, Throttled, Unauthorized
 from apps.core.failures import error_headers
 from apps.core.forms import SignInForm
 from apps.core.models import User
+from apps.core.returning import ours
 from apps.core.throttle import spend
 
 _BACKEND = "apps.core.accounts.backend.RoleBackend"
@@ -100,7 +100,4 @@ def _is_local(request: HttpRequest) -> bool:
 def _safe_next(request: HttpRequest) -> str:
     """Where to go afterwards; never to another site."""
     target = request.POST.get("next") or request.GET.get("next") or ""
-    allowed = url_has_allowed_host_and_scheme(
-        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return target if allowed else settings.LOGIN_REDIRECT_URL
+    return target if ours(request, target) else settings.LOGIN_REDIRECT_URL

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from apps.core.access import member, page_role
 from apps.core.errors import Conflict, Invalid
 from apps.core.models import User
+from apps.core.returning import back
 from apps.experiments import queries, services
 from apps.experiments.models import Experiment
 
@@ -87,7 +87,4 @@ def retry_cell(request: HttpRequest, experiment_id: str, position: int) -> HttpR
 
 
 def _back(request: HttpRequest, experiment: Experiment) -> HttpResponse:
-    target = request.POST.get("next", "")
-    secure = request.is_secure()
-    ours = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}, require_https=secure)
-    return HttpResponseRedirect(target if ours else reverse("experiments:detail", args=[experiment.pk]))
+    return back(request, reverse("experiments:detail", args=[experiment.pk]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,17 +16,6 @@ from apps.core.models import ACTIVE_STATUSES, Job, JobAttempt, JobEvent, JobStat
 from apps.experiments.models import Solve
 from apps.tasks.models import ArcTask
 
-SORTS: Mapping[str, tuple[str, ...]] = {
-    "created": ("job_id",),
-    "-created": ("-job_id",),
-    "finished": ("finished_at", "job_id"),
-    "-finished": ("-finished_at", "-job_id"),
-    "status": ("status", "-created_at", "-job_id"),
-    "-status": ("-status", "created_at", "job_id"),
-}
-"""What the list sorts by: orders that an index gives, or a hundred thousand jobs would be sorted for one page.
-Ids grow with time of creation, so that "created" reads the primary key."""
-
 LOG_LIMIT = 500
 FOUND = 200
 """More owners or tasks than this of one name are not looked for."""
@@ -34,53 +23,12 @@ FOUND = 200
 _RETRIABLE = (JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.TIMEOUT)
 
 
-@dataclass(frozen=True)
-class JobFilter:
-    """The list's state, as its address says it; what is unknown counts as not said."""
-
-    text: str = ""
-    status: str = ""
-    kind: str = ""
-    queue: str = ""
-    mine: bool = False
-    quarantined: bool = False
-    topic: str = ""
-    sort: str = "-created"
-
-    @classmethod
-    def read(cls, query: Mapping[str, str]) -> JobFilter:
-        """From the query string."""
-        sort = query.get("sort", "")
-        status = query.get("status", "")
-        return cls(
-            text=query.get("q", "").strip()[:100],
-            status=status if status in JobStatus.values else "",
-            kind=query.get("kind", "")[:64],
-            queue=query.get("queue", "")[:32],
-            mine=query.get("mine") == "1",
-            quarantined=query.get("quarantined") == "1",
-            topic=query.get("topic", "")[:64],
-            sort=sort if sort in SORTS else "-created",
-        )
+def jobs() -> QuerySet[Job]:
+    """Every job, as a list shows it."""
+    return Job.objects.select_related("owner").defer("error_message")
 
 
-def jobs(chosen: JobFilter, user: User) -> QuerySet[Job]:
-    """The jobs of a list, in its order."""
-    rows = Job.objects.select_related("owner").defer("error_message")
-    exact = {"status": chosen.status, "kind": chosen.kind, "queue": chosen.queue, "topic": chosen.topic}
-    rows = rows.filter(**{column: value for column, value in exact.items() if value})
-    if chosen.mine:
-        rows = rows.filter(owner=user)
-    if chosen.quarantined:
-        rows = rows.filter(quarantined_at__isnull=False)
-    if chosen.text:
-        rows = rows.filter(_matches(chosen.text))
-    if chosen.sort.endswith("finished"):
-        rows = rows.filter(finished_at__isnull=False)
-    return rows.order_by(*SORTS[chosen.sort])
-
-
-def _matches(text: str) -> Q:
+def matching(rows: QuerySet[Job], text: str) -> QuerySet[Job]:
     """By the start of the job's or its group's id, the owner's name, or the task a solve works on.
 
     What is searched by parts is looked up in the small tables first, so that each term here is one an index answers.
@@ -92,7 +40,7 @@ def _matches(text: str) -> Q:
         found |= Q(owner__in=owners)
     if tasks:
         found |= Q(pk__in=Solve.objects.filter(task__in=tasks, job__isnull=False).values("job"))
-    return found
+    return rows.filter(found)
 
 
 def _starts(column: str, text: str) -> Q:
@@ -154,6 +102,11 @@ class JobRow:
         if self.job.cancel_requested_at:
             return "cancelling"
         return "pausing" if self.job.pause_requested_at else ""
+
+
+def rows(found: Sequence[Job], user: User) -> list[JobRow]:
+    """Jobs as `user` sees them."""
+    return [row(job, user) for job in found]
 
 
 def row(job: Job, user: User) -> JobRow:

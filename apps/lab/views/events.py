@@ -11,54 +11,16 @@ from django.views.decorators.vary import vary_on_headers
 
 from apps.core.access import member, page_role
 from apps.core.errors import Conflict
-from apps.core.models import Severity
-from apps.core.system_events import (
-    event_sources,
-    system_event_get,
-    system_event_resolve,
-    system_events,
-    unresolved_counts,
-)
-from apps.lab.views.parsing import back, page_of
-
-_STATES = {"open": False, "resolved": True}
+from apps.core.returning import back
+from apps.core.system_events import system_event_get, system_event_resolve, unresolved_counts
+from apps.lab.lists import EVENTS
 
 
 @page_role("viewer")
 @require_GET
 def events(request: HttpRequest) -> HttpResponse:
     """The list, newest first."""
-    text, severity = request.GET.get("q", "").strip()[:200], request.GET.get("severity", "")
-    source, state = request.GET.get("source", "")[:64], request.GET.get("state", "")
-    severity = severity if severity in Severity.values else ""
-    sources = event_sources()
-    found = system_events(text=text, severity=severity, source=source, resolved=_STATES.get(state)).defer(
-        "stack_trace", "context"
-    )
-    unresolved = unresolved_counts()
-    context = {
-        "page_obj": page_of(found, request),
-        "text": text,
-        "narrowed": bool(text or severity or source or state),
-        "unresolved": unresolved,
-        "filters": [
-            {
-                "name": "severity",
-                "label": "Severity",
-                "value": severity,
-                "options": [(level.value, level.label) for level in reversed(Severity)],
-            },
-            {"name": "source", "label": "Source", "value": source, "options": [(name, name) for name in sources]},
-            {
-                "name": "state",
-                "label": "State",
-                "value": state if state in _STATES else "",
-                "options": [("open", "Open"), ("resolved", "Resolved")],
-            },
-        ],
-        "may_resolve": member(request).has_role("researcher"),
-    }
-    return render(request, "lab/events.html", context)
+    return EVENTS.respond(request, "lab/events.html", unresolved=unresolved_counts())
 
 
 @page_role("viewer")

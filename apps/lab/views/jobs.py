@@ -14,35 +14,17 @@ from apps.core.access import member, page_role
 from apps.core.errors import Conflict
 from apps.core.jobs import job_cancel, job_pause, job_resume, job_retry
 from apps.core.models import Job, JobStatus, User
+from apps.core.returning import back
 from apps.experiments.models import ExperimentRun
+from apps.lab.lists import JOBS
 from apps.lab.queries import jobs as queries
-from apps.lab.queries import system
-from apps.lab.views.parsing import back, page_of
 
 
 @page_role("viewer")
 @require_GET
 def jobs(request: HttpRequest) -> HttpResponse:
     """The list."""
-    user = member(request)
-    chosen = queries.JobFilter.read(request.GET)
-    page = page_of(queries.jobs(chosen, user), request)
-    context = {
-        "chosen": chosen,
-        "page_obj": page,
-        "rows": [queries.row(job, user) for job in page],
-        "sort": chosen.sort,
-        "filters": [
-            _choice("status", "Status", chosen.status, [(s.value, s.label) for s in JobStatus]),
-            _choice("kind", "Kind", chosen.kind, queries.kinds_known()),
-            _choice("queue", "Queue", chosen.queue, [(q.name, q.name) for q in system.queues(system.hosts())]),
-        ],
-    }
-    return render(request, "lab/jobs.html", context)
-
-
-def _choice(name: str, label: str, value: str, options: list[tuple[str, str]]) -> dict[str, object]:
-    return {"name": name, "label": label, "value": value, "options": options}
+    return JOBS.respond(request, "lab/jobs.html")
 
 
 @page_role("viewer")

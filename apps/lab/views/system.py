@@ -11,9 +11,9 @@ from django.views.decorators.http import require_GET, require_POST
 from apps.core.access import member, page_role
 from apps.core.errors import NotFound
 from apps.core.jobs import queue_pause, queue_resume
+from apps.core.returning import back
 from apps.lab.queries import system as queries
 from apps.lab.system import machine_room
-from apps.lab.views.parsing import back
 
 
 @page_role("viewer")

@@ -29,7 +29,7 @@ def _a_kind_without_consequences(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ids(client: Client, query: str = "") -> list[str]:
     """The jobs a list shows."""
-    return [row.job.pk for row in client.get(LIST + query).context["rows"]]
+    return [row.job.pk for row in client.get(LIST + query).context["listing"].items]
 
 
 def test_the_list_shows_everybodys_jobs_the_newest_first(as_: Browser, people: People) -> None:

@@ -106,7 +106,7 @@ def test_a_queue_there_is_not_cannot_be_switched(as_: Browser, people: People, p
 
 def events(client: Client, query: str = "") -> list[str]:
     """The messages a list of events shows."""
-    return [event.message for event in client.get(f"/system/events/{query}").context["page_obj"]]
+    return [event.message for event in client.get(f"/system/events/{query}").context["listing"].items]
 
 
 def record(message: str, severity: str = "error", source: str = "web", **context: object) -> SystemEvent:

@@ -1,0 +1,101 @@
+"""The lists of the system pages, declared."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+
+from apps.core.lists import Choice, Column, Empty, Given, ListPage, Search, Sort, Switch, options
+from apps.core.models import JobStatus, Severity
+from apps.core.system_events import event_sources, events_matching, system_events
+from apps.core.words import tail
+from apps.lab.queries import jobs, system
+
+JOBS = ListPage(
+    name="jobs",
+    title="Jobs",
+    noun="job",
+    url="lab:jobs",
+    rows=lambda _user: jobs.jobs(),
+    search=Search("Id, run, task or owner", jobs.matching),
+    filters=(
+        Choice("status", "State", options(JobStatus), "status"),
+        Choice("kind", "Kind", jobs.kinds_known, "kind", open=True),
+        Choice("queue", "Queue", system.queue_choices, "queue", open=True),
+        Switch("mine", "Mine", lambda rows, user: rows.filter(owner=user)),
+        Switch("quarantined", "Quarantined", lambda rows, _user: rows.filter(quarantined_at__isnull=False)),
+        Given("topic", lambda topic: f"Of {tail(topic, 10)}", "topic"),
+    ),
+    # Orders that an index gives, or a hundred thousand jobs would be sorted for one page. Ids grow with the time of
+    # creation, so that "created" reads the primary key.
+    sorts={
+        "running": Sort(("-job_id",), first=Q(status=JobStatus.RUNNING)),
+        "created": Sort(("job_id",)),
+        "-created": Sort(("-job_id",)),
+        "finished": Sort(("finished_at", "job_id"), only=Q(finished_at__isnull=False)),
+        "-finished": Sort(("-finished_at", "-job_id"), only=Q(finished_at__isnull=False)),
+        "status": Sort(("status", "-created_at", "-job_id")),
+        "-status": Sort(("-status", "created_at", "job_id")),
+    },
+    first_sort="running",
+    columns=(
+        Column("Job"),
+        Column("State", sort="status"),
+        Column("Queue", wide=True),
+        Column("Owner", wide=True),
+        Column("Attempts", num=True, wide=True),
+        Column("Took", num=True, wide=True),
+        Column("Created", sort="created", first="desc", num=True, wide=True),
+        Column("Finished", sort="finished", first="desc", num=True, wide=True),
+        Column("Actions", hidden=True, wide=True),
+    ),
+    row="lab/_job_row.html",
+    present=jobs.rows,
+    nothing=Empty(
+        "No job has been queued yet",
+        "Start an experiment: each task, strategy and seed becomes a job here.",
+        icon="job",
+        action_url="/experiments/new/",
+        action_label="New experiment",
+    ),
+    loosen="Loosen the filter: another state, another queue, or fewer words.",
+    live="jobs",
+)
+
+_SEVERITIES = tuple((level.value, level.label) for level in reversed(Severity))
+_OPEN = {"open": True, "resolved": False}
+
+
+EVENTS = ListPage(
+    name="events",
+    title="System events",
+    noun="event",
+    url="lab:events",
+    rows=lambda _user: system_events().defer("stack_trace", "context"),
+    search=Search("Words of message or context", events_matching),
+    filters=(
+        Choice("severity", "Severity", _SEVERITIES, "severity"),
+        Choice("source", "Source", lambda: [(name, name) for name in event_sources()], "event_source", open=True),
+        Choice(
+            "state",
+            "State",
+            (("open", "Open"), ("resolved", "Resolved")),
+            lambda rows, state: rows.filter(resolved_at__isnull=_OPEN[state]),
+        ),
+    ),
+    sorts={"-occurred": Sort(("-occurred_at", "-event_id")), "occurred": Sort(("occurred_at", "event_id"))},
+    first_sort="-occurred",
+    columns=(
+        Column("Severity"),
+        Column("What happened"),
+        Column("Source", wide=True),
+        Column("When", sort="occurred", first="desc", num=True),
+        Column("State", wide=True),
+    ),
+    row="lab/_event_row.html",
+    nothing=Empty(
+        "Nothing to report",
+        "Failures, alerts and starts of workers will be listed here and can be searched.",
+        icon="done",
+    ),
+    loosen="Words match by their beginnings, all of them must occur. Try fewer, or another severity.",
+)

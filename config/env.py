@@ -58,6 +58,7 @@ class AppConfig(BaseModel):
     event_retention_days: float = Field(14.0, gt=0)
     job_retention_days: float = Field(90.0, gt=0)
     system_event_retention_days: float = Field(180.0, gt=0)
+    artefact_grace_seconds: float = Field(3600.0, ge=60)
 
     task_budget_dollars: float = Field(0.42, gt=0)
     cost_alert_dollars: float = Field(0.30, gt=0)

@@ -123,6 +123,13 @@ class Unavailable(TerrariumError):
     status = 503
 
 
+class StorageFull(TerrariumError):
+    """The disk or a quota is used up; nothing of what was to be written is kept."""
+
+    code = "STORAGE_FULL"
+    status = 507
+
+
 def plain_message(message: str) -> str:
     """Pydantic's wording without its prefix."""
     return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")

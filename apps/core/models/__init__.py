@@ -1,6 +1,7 @@
-"""Core's rows: people and keys, jobs and their events, workers, system events."""
+"""Core's rows: people and keys, jobs and their events, workers, artefacts, system events."""
 
 from apps.core.models.accounts import ApiKey, LoginLink, Role, User
+from apps.core.models.artefacts import Artefact, ArtefactPart, Damage
 from apps.core.models.jobs import (
     ACTIVE_STATUSES,
     TERMINAL_STATUSES,
@@ -20,7 +21,10 @@ __all__ = [
     "ACTIVE_STATUSES",
     "TERMINAL_STATUSES",
     "ApiKey",
+    "Artefact",
+    "ArtefactPart",
     "AttemptOutcome",
+    "Damage",
     "EventFloor",
     "FairShare",
     "Job",

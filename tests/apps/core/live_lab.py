@@ -21,7 +21,7 @@ from django.test import Client
 
 from apps.core.jobs.events import EventEntry, event_emit, events_emit
 from apps.core.live import feed, tailer
-from apps.core.models import EventFloor, Job, JobEvent, Role, User
+from apps.core.models import Artefact, ArtefactPart, EventFloor, Job, JobEvent, Role, User
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ def shared_database(template_database: Path | None, db: None, tmp_path: Path) ->
     connections[DEFAULT_DB_ALIAS] = usual.copy()
     try:
         yield url
-        for model in (JobEvent, Job, Session, User, EventFloor):
+        for model in (JobEvent, Job, Session, User, EventFloor, ArtefactPart, Artefact):
             model.objects.all().delete()
     finally:
         connection.close()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 
+from apps.core.artefacts import artefacts_collect
 from apps.core.jobs import kinds, sweep
 from workers import orphans
 from workers.steady import AWAY, renew_connection, writing
@@ -106,6 +107,7 @@ class Sweeper:
         )
         if any(forgotten.values()):
             logger.info("past their retention: %s", ", ".join(f"{n} {name}" for name, n in forgotten.items()))
+        artefacts_collect(stop=self._stopping.is_set)
 
 
 def _clock() -> float:

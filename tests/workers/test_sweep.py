@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from apps.core.artefacts import artefact_store, store
 from apps.core.jobs import JobSpec, job_cancel, job_enqueue, job_pause, jobs_enqueue, sweep
 from apps.core.jobs.lease import Fenced, claim
 from apps.core.jobs.settle import Verdict, settle
@@ -154,3 +157,11 @@ def test_a_machine_that_slept_takes_nobodys_job_at_first(lost: Job, monkeypatch:
         now += 1
         sweeper.sweep()
     assert Job.objects.get(pk=lost.pk).status == "queued"
+
+
+def test_files_nobody_refers_to_are_collected_with_what_is_past_its_retention(settings: Any, tmp_path: Path) -> None:
+    settings.VAR_DIR = tmp_path
+    stored = artefact_store(source=[b"left over"])
+    os.utime(store().path(stored.sha256), (0, 0))
+    Sweeper(lease_seconds=15, queues=["cpu"])._forget()
+    assert list(store().files()) == []

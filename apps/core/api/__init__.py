@@ -1,10 +1,11 @@
-"""JSON API of the core app: accounts, system, jobs and the event log."""
+"""JSON API of the core app: accounts, system, jobs, the event log and artefacts."""
 
 from __future__ import annotations
 
 from ninja import Router
 
 from apps.core.api.accounts import router as accounts_router
+from apps.core.api.artefacts import router as artefacts_router
 from apps.core.api.events import router as events_router
 from apps.core.api.jobs import router as jobs_router
 from apps.core.api.system import router as system_router
@@ -14,3 +15,4 @@ router.add_router("/auth", accounts_router)
 router.add_router("/system", system_router)
 router.add_router("/jobs", jobs_router)
 router.add_router("/events", events_router)
+router.add_router("/artefacts", artefacts_router)

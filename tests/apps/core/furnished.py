@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apps.core.accounts import api_key_create
+from apps.core.artefacts import artefact_record, artefact_store
 from apps.core.models import Job
 from apps.core.system_events import system_event_record
 from apps.experiments.models import TaskSubmission
@@ -58,4 +59,5 @@ def furnish(people: People) -> dict[str, str]:
         "event_id": event.public_id,
         "key_id": key.pk,
         "user_id": people.owner.pk,
+        "sha256": artefact_record(stored=artefact_store(source=[b"a file"])).pk,
     }

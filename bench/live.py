@@ -225,6 +225,7 @@ import json, sys, time
 import django
 django.setup()
 from apps.core.jobs.events import EventEntry, event_emit, events_emit
+from apps.core.jobs.reports import Log
 how, count, pause = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 written = {}
 if how == "burst":
@@ -233,7 +234,7 @@ if how == "burst":
 else:
     for n in range(count):
         time.sleep(pause)
-        event_emit(type="log", payload={"message": str(n)}, topic="bench")
+        event_emit(Log.heard({"message": str(n)}), topic="bench")
         written[n] = time.monotonic()
 print(json.dumps(written))
 """

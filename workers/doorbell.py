@@ -14,6 +14,7 @@ from typing import Any
 
 from celery import shared_task, signals
 
+from apps.core.jobs import kinds
 from workers import runners
 from workers.supervisor import Supervisor, default_concurrency, slots_for
 
@@ -33,7 +34,7 @@ def ring(queue: str) -> None:
 def _start(instance: Any, **_: Any) -> None:
     """The worker is set up: serve the queues it consumes, whether or not the broker answers."""
     global _supervisor
-    runners.load()
+    runners.load(kinds.runner_modules())
     queues = sorted(instance.app.amqp.queues.consume_from)
     concurrency = instance.concurrency or default_concurrency()
     _supervisor = Supervisor(slots=slots_for(queues, concurrency))

@@ -19,9 +19,9 @@ from typing import Any, Literal
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
-from apps.core.jobs.events import EventEntry
-from apps.core.jobs.kinds import Usage
-from apps.core.jobs.settle import Verdict
+from apps.core.jobs import reports
+from apps.core.jobs.reports import Checkpoint, Consumed, Log, Progress, Report, Said, Usage
+from apps.core.jobs.verdict import Verdict
 from apps.core.models import Job
 from workers import runners, usage
 from workers.forkserver import Child, ForkServerClient, Gone
@@ -35,7 +35,6 @@ MAX_BUFFERED = 2_000
 MAX_SAID = 20_000
 MAX_SAID_BYTES = 8 * 1024 * 1024
 _LINGER_SECONDS = 5.0
-_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class Execution:
@@ -53,8 +52,9 @@ class Execution:
         self._stop: Stop | None = None
         self._child: Child | None = None
         self._child_lock = threading.Lock()
-        self._entries: list[EventEntry] = []
-        self._progress: tuple[float, str] | None = None
+        self._words: list[Said] = []
+        self._progress: Said | None = None
+        self._consumed = Usage()
         self._said = self._said_bytes = self._dropped = 0
         self._began = time.monotonic()
         self._sampled = usage.Sample()
@@ -76,15 +76,15 @@ class Execution:
 
     def has_words(self) -> bool:
         """Whether something was said that has not been written."""
-        return bool(self._entries) or self._progress is not None
+        return bool(self._words) or self._progress is not None
 
-    def words(self) -> tuple[list[EventEntry], tuple[float, str] | None]:
+    def words(self) -> list[Said]:
         """What was said and has not been written. With `lock` held, until `words_written`."""
-        return list(self._entries), self._progress
+        return [*self._words, *([self._progress] if self._progress is not None else [])]
 
     def words_written(self) -> None:
         """It has been, and the transaction is committed."""
-        self._entries, self._progress = [], None
+        self._words, self._progress = [], None
 
     def measure(self) -> Usage:
         """Look at the processes now; stops work that outgrew its memory or its time."""
@@ -97,7 +97,7 @@ class Execution:
             if self._memory_mb > 0 and now.processes > 1 and now.memory_mb > 2 * self._memory_mb:
                 self.request("memory")
         limit = self.job.timeout_seconds
-        if limit is not None and time.monotonic() - self._began > limit:
+        if limit is not None and self._seconds_behind() > limit:
             self.request("timeout")
         return self._usage(None)
 
@@ -213,44 +213,48 @@ class Execution:
     # --- what is said -----------------------------------------------------------------------------------------------
 
     def _report(self, kind: str, payload: Any) -> None:
-        if not isinstance(payload, dict):
+        try:
+            report = reports.hear(kind, payload)
+        except ValueError as error:
+            self._say(Log(level="WARNING", message=f"A report was not understood: {error}."))
             return
-        if kind == "progress":
-            fraction = payload.get("fraction")
-            if isinstance(fraction, int | float):
-                with self.lock:
-                    self._progress = (float(fraction), str(payload.get("note", ""))[:200])
-        elif kind == "log":
-            level = str(payload.get("level", "INFO")).upper()
-            self._say("log", {**payload, "level": level if level in _LEVELS else "INFO"})
-        elif kind == "metrics":
-            self._say("metrics", payload)
+        if isinstance(report, Progress):
+            with self.lock:
+                self._progress = Said(report, timezone.now())
+        elif isinstance(report, Consumed):
+            self._consumed = self._consumed.plus(report)
+        elif isinstance(report, Checkpoint):
+            self._say(report.model_copy(update={"seconds": self._seconds_behind()}))
+        else:
+            self._say(report)
+
+    def _seconds_behind(self) -> float:
+        """The running time behind what there is now: that of the checkpoint it went on from, and since."""
+        return self.job.checkpoint_seconds + time.monotonic() - self._began
 
     def _output(self, lines: list[str]) -> None:
         for line in lines:
-            self._say("log", {"level": "INFO", "message": line, "source": "output"})
+            self._say(Log(message=line, source="output"))
 
-    def _say(self, kind: str, payload: dict[str, Any]) -> None:
-        size = len(str(payload))
-        if len(self._entries) >= MAX_BUFFERED or self._said >= MAX_SAID or self._said_bytes + size > MAX_SAID_BYTES:
+    def _say(self, report: Report) -> None:
+        size = len(str(report.stored()))
+        if len(self._words) >= MAX_BUFFERED or self._said >= MAX_SAID or self._said_bytes + size > MAX_SAID_BYTES:
             self._dropped += 1
             return
         self._said += 1
         self._said_bytes += size
         with self.lock:
-            self._entries.append(EventEntry(kind, payload, at=timezone.now()))
+            self._words.append(Said(report, timezone.now()))
 
     # --- the verdict ------------------------------------------------------------------------------------------------
 
     def with_last_words(self, verdict: Verdict) -> Verdict:
         """The verdict with what was said last, and a word about what was too much. With `lock` held."""
-        entries, progress = self.words()
-        if progress is not None:
-            entries.append(EventEntry("progress", {"fraction": progress[0], "note": progress[1]}))
+        said = self.words()
         if self._dropped:
             text = f"{self._dropped} entries were left out: it said more than is kept."
-            entries.append(EventEntry("log", {"level": "WARNING", "message": text}))
-        return replace(verdict, entries=tuple(entries))
+            said.append(Said(Log(level="WARNING", message=text), timezone.now()))
+        return replace(verdict, last_words=tuple(said))
 
     def _judge(self, child: Child, tail: str, broken: str) -> Verdict:
         used = self._usage(child)
@@ -308,7 +312,8 @@ class Execution:
 
     def _usage(self, child: Child | None) -> Usage:
         measured = child is not None and child.status is not None
-        return Usage(
+        return replace(
+            self._consumed,
             cpu_seconds=max(self._sampled.cpu_seconds, child.cpu_seconds if child and measured else 0.0),
             wall_seconds=time.monotonic() - self._began,
             peak_memory_mb=max(self._peak_mb, child.peak_memory_mb if child and measured else 0.0),

@@ -14,7 +14,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from apps.core.jobs import fair
-from apps.core.jobs.lease import Asked, Fenced, ask, note_usage, renew, speak
+from apps.core.jobs.kinds import Beat
+from apps.core.jobs.lease import Asked, Fenced, ask, beat, speak
 from apps.core.models import Worker
 from workers.execution import Execution, Stop
 from workers.steady import AWAY, renew_connection, writing
@@ -75,17 +76,9 @@ class Pulse:
                     fair.advance(queue=queue, tag=tag)
 
     def _beat(self, executions: list[Execution]) -> None:
-        held = {execution.job_id: execution.attempt for execution in executions}
+        beats = [Beat(execution.job_id, execution.attempt, execution.measure()) for execution in executions]
         with writing(), transaction.atomic():
-            renew(held, lease_seconds=self._supervisor.lease_seconds)
-            for execution in executions:
-                used = execution.measure()
-                note_usage(
-                    execution.job_id,
-                    execution.attempt,
-                    cpu_seconds=used.cpu_seconds,
-                    peak_memory_mb=used.peak_memory_mb,
-                )
+            beat(beats, lease_seconds=self._supervisor.lease_seconds)
             seen = Worker.objects.filter(name=self._supervisor.name).update(last_seen_at=Now(), running=len(executions))
         if not seen:
             self._supervisor.register()
@@ -119,9 +112,8 @@ class Pulse:
                 for execution in speaking:
                     if execution.settled:
                         continue
-                    entries, progress = execution.words()
                     try:
-                        speak(execution.job_id, execution.attempt, entries, progress=progress)
+                        speak(execution.job_id, execution.attempt, execution.words())
                     except Fenced:
                         execution.request("fenced")
             for execution in speaking:

@@ -5,16 +5,13 @@ Imports nothing of Django: a child process may import the same module for its en
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from apps.core.models import Job
-
-RUNNER_MODULES = ["workers.experiments"]
-"""The modules that register runners, imported when a worker starts."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ def warm_ups() -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for runner in _runners.values() for name in runner.warm))
 
 
-def load(modules: list[str] | None = None) -> None:
+def load(modules: Iterable[str]) -> None:
     """Import the modules that register runners."""
-    for name in RUNNER_MODULES if modules is None else modules:
+    for name in modules:
         import_module(name)

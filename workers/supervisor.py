@@ -19,9 +19,10 @@ from typing import Any
 from django.conf import settings
 from django.db.models.functions import Now
 
-from apps.core.jobs.kinds import Usage
 from apps.core.jobs.lease import Fenced, claim
-from apps.core.jobs.settle import Verdict, settle, settle_all
+from apps.core.jobs.reports import Usage
+from apps.core.jobs.settle import settle, settle_all
+from apps.core.jobs.verdict import Verdict
 from apps.core.models import Job, Worker
 from workers import runners
 from workers.execution import Execution

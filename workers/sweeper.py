@@ -90,7 +90,7 @@ class Sweeper:
             logger.warning("%d processes had outlived their worker; killed", found)
 
     def _known_queues(self) -> set[str]:
-        return {*self._queues, *(kinds.get(name).queue for name in kinds.names())}
+        return {*self._queues, *kinds.queues()}
 
     def _every(self, name: str, seconds: float, act: Callable[[], object]) -> None:
         if time.monotonic() >= self._due[name]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from django.db.models import QuerySet
 from django.template.loader import render_to_string
 
 from apps.core import live
 from apps.core.errors import NotFound
-from apps.core.live import Event, LivePage
+from apps.core.live import Event, Grouping, LivePage, groups
 from apps.core.models import User
 from apps.experiments import charts, queries
 from apps.experiments.models import ExperimentRun
@@ -23,7 +25,16 @@ _TAB_NAMES = {key for key, _ in TABS}
 def register() -> None:
     """Make the live pages known."""
     live.register(LivePage(name="experiment", topics=_topics, render=_render))
+    groups.register(Grouping("experiments", members=_runs_of, owners=_experiments_of))
     live.register(LivePage(name="experiments", topics=_list_topics, render=_list_render, shared=True))
+
+
+def _runs_of(group: str) -> QuerySet[Any]:
+    return ExperimentRun.objects.filter(experiment_id=group).values("run_id")
+
+
+def _experiments_of(topics: Sequence[str]) -> dict[str, str]:
+    return dict(ExperimentRun.objects.filter(run_id__in=topics).values_list("run_id", "experiment_id"))
 
 
 def _split(key: str) -> tuple[str, str]:

@@ -4,34 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.carbon import attribution
-from apps.carbon.attribution import Attribution
-from apps.core.jobs import kinds
+from apps.core.jobs import kinds, reports
 from apps.core.jobs.kinds import Kind
-from apps.core.models import Job
 from apps.experiments import live, task_tab
 from apps.experiments.engine import registry
 from apps.experiments.models import TaskSubmission
+from apps.experiments.queries.subjects import jobs_matching, run_subjects, solve_subjects
+from apps.experiments.reports import CellEnd
 from apps.experiments.services.cells import on_finish, on_status
 from apps.experiments.services.runs import KIND, on_retry
 from apps.tasks.registry import TaskTab, solved_tasks_register, task_tab_register
 
 
 def register() -> None:
-    """Make the kind of job, its attribution in the ledger and the solved tasks known."""
+    """Make the kind of job, what runs say, the solved tasks and the tab on a task's page known."""
     kinds.register(
-        Kind(name=KIND, title="Solve a task", queue="cpu", on_finish=on_finish, on_status=on_status, on_retry=on_retry)
+        Kind(
+            name=KIND,
+            title="Solve a task",
+            runner="workers.experiments",
+            subjects=solve_subjects,
+            groups=run_subjects,
+            search=jobs_matching,
+            on_finish=on_finish,
+            on_status=on_status,
+            on_retry=on_retry,
+        )
     )
-    attribution.register(KIND, _attribute)
+    reports.register(CellEnd)
     solved_tasks_register(_solved_tasks, registry.names)
     task_tab_register(
         TaskTab(name="submissions", title="Submissions", order=10, render=task_tab.render, count=task_tab.count)
     )
     live.register()
-
-
-def _attribute(job: Job) -> Attribution:
-    return Attribution(task_id=job.payload.get("task_id"), strategy_type=job.payload.get("strategy"))
 
 
 def _solved_tasks(strategy: str) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from django.db.models import Q
 
 from apps.core import search
+from apps.core.jobs import kinds
 from apps.core.models import User
 from apps.core.search import Hit, SearchProvider
 from apps.experiments.models import Experiment
@@ -38,4 +39,5 @@ def _jobs(_user: User, text: str, limit: int) -> Sequence[Hit]:
     if len(text) < 4:
         return []
     rows = job_queries.by_id(text, limit)
-    return [Hit(row.pk, f"/system/jobs/{row.pk}/", note=job_queries.subject(row), status=row.status) for row in rows]
+    about = kinds.subjects(rows)
+    return [Hit(row.pk, f"/system/jobs/{row.pk}/", note=about[row.pk].title, status=row.status) for row in rows]

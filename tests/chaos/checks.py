@@ -87,7 +87,7 @@ def _log(jobs: dict[str, Job], check: ResultCheck) -> list[str]:
                 if payload["old_status"] != status:
                     found.append(f"{pk} went from {status} but says from {payload['old_status']}")
                 status = str(payload["new_status"])
-            elif kind == "result":
+            elif kind in ("result", "cell"):
                 results.append((status, payload))
             elif status != "running":
                 found.append(f"{pk} spoke while {status}: a stale write")

@@ -154,7 +154,7 @@ class Solves:
         from apps.core.models import JobEvent
         from apps.experiments.models import StrategyMetric
 
-        ends = JobEvent.objects.filter(topic__in=self.topics, type="result", payload__has_key="solve_id")
+        ends = JobEvent.objects.filter(topic__in=self.topics, type="cell")
         told = Counter(
             (payload["task_id"], payload["score"] == 1.0)
             for payload in ends.values_list("payload", flat=True)

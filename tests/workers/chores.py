@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from workers import runners
@@ -27,14 +28,15 @@ def _ping(job: Job) -> dict[str, Any]:
     return {"pong": job.payload.get("n")}
 
 
-def _tally(finished: Finished) -> None:
+def _tally(finished: Sequence[Finished]) -> None:
     """Count how often the end of a job took effect. Exactly once, if everything is right."""
     from django.db.models import F
 
     from apps.core.models import FairShare
 
-    row, _ = FairShare.objects.get_or_create(queue="tally", user_key=finished.job.pk)
-    FairShare.objects.filter(pk=row.pk).update(virtual_time=F("virtual_time") + 1)
+    for one in finished:
+        row, _ = FairShare.objects.get_or_create(queue="tally", user_key=one.job.pk)
+        FairShare.objects.filter(pk=row.pk).update(virtual_time=F("virtual_time") + 1)
 
 
 def register() -> None:
@@ -56,7 +58,9 @@ def main() -> None:
     import django
 
     django.setup()
-    runners.RUNNER_MODULES.clear()
+    from apps.core.jobs import kinds
+
+    kinds._kinds.clear()
     register()
     from django.core.management import call_command
 

@@ -38,7 +38,9 @@ def admin(db: Any) -> User:
 @pytest.fixture
 def kind() -> Iterator[Any]:
     """Registers kinds of job for one test: `kind("name", on_finish=...)`."""
-    before, hooks = dict(kinds._kinds), list(kinds._attempt_hooks)
+    before = dict(kinds._kinds)
+    registered: list[list[Any]] = [kinds._attempt_hooks, kinds._beat_hooks, kinds._report_hooks]
+    hooks = [(held, list(held)) for held in registered]
 
     def make(name: str = "chore", **options: Any) -> str:
         kinds.register(kinds.Kind(name, name.title(), **options))
@@ -47,7 +49,8 @@ def kind() -> Iterator[Any]:
     yield make
     kinds._kinds.clear()
     kinds._kinds.update(before)
-    kinds._attempt_hooks[:] = hooks
+    for held, kept in hooks:
+        held[:] = kept
 
 
 @pytest.fixture(autouse=True)

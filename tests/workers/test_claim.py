@@ -11,12 +11,16 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from apps.core.jobs import JobSpec, job_cancel, job_enqueue, job_pause, jobs_enqueue, queue_pause, queue_resume
-from apps.core.jobs.events import EventEntry
 from apps.core.jobs.fair import advance
 from apps.core.jobs.lease import Asked, Fenced, ask, claim, renew, speak
+from apps.core.jobs.reports import Log, Progress, Report, Said
 from apps.core.models import Job, JobAttempt, JobEvent, User
 
 pytestmark = pytest.mark.django_db
+
+
+def said(report: Report) -> Said:
+    return Said(report, timezone.now())
 
 
 def take(limit: int = 1, queue: str = "cpu", worker: str = "w1", **options: Any) -> list[Job]:
@@ -109,7 +113,7 @@ def test_an_older_attempt_is_fenced_from_every_write(kind: Any, owner: User) -> 
     assert ask({job.pk: 1}) == {job.pk: Asked(fenced=True)}
     assert renew({job.pk: 1}, lease_seconds=60) == 0
     with pytest.raises(Fenced):
-        speak(job.pk, 1, [EventEntry("log", {"level": "INFO", "message": "stale"})], progress=(0.9, "stale"))
+        speak(job.pk, 1, [said(Log(message="stale")), said(Progress(fraction=0.9, note="stale"))])
     assert Job.objects.filter(pk=job.pk).values().get() == before
     assert not JobEvent.objects.filter(job=job, type="log").exists()
 
@@ -126,8 +130,8 @@ def test_a_heartbeat_extends_the_lease(kind: Any, owner: User) -> None:
 def test_what_a_job_says_is_numbered_and_its_progress_kept(kind: Any, owner: User) -> None:
     job_enqueue(kind=kind(), payload={}, owner=owner)
     [job] = take()
-    lines = [EventEntry("log", {"level": "INFO", "message": str(n)}) for n in range(3)]
-    speak(job.pk, 1, lines, progress=(0.5, "halfway"))
+    lines = [said(Log(message=str(n))) for n in range(3)]
+    speak(job.pk, 1, [*lines, said(Progress(fraction=0.5, note="halfway"))])
     events = list(JobEvent.objects.filter(job=job).order_by("seq").values_list("seq", "type"))
     assert events == [
         (1, "status_change"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -24,7 +25,8 @@ from apps.core.jobs import (
 )
 from apps.core.jobs.kinds import Finished
 from apps.core.jobs.lease import claim
-from apps.core.jobs.settle import Verdict, settle
+from apps.core.jobs.settle import settle
+from apps.core.jobs.verdict import Verdict
 from apps.core.models import Job, JobEvent, User
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +38,7 @@ def take(limit: int = 1) -> list[Job]:
 
 def test_cancelling_what_waits_ends_it_and_tells_its_kind_once(kind: Any, owner: User) -> None:
     finished: list[Finished] = []
-    job = job_enqueue(kind=kind(on_finish=finished.append), payload={}, owner=owner)
+    job = job_enqueue(kind=kind(on_finish=finished.extend), payload={}, owner=owner)
     assert job_cancel(job=job, by=owner).status == "cancelled"
     assert [(one.outcome, one.job.pk) for one in finished] == [("cancelled", job.pk)]
     with pytest.raises(Conflict):
@@ -54,7 +56,7 @@ def test_cancelling_what_runs_is_a_request(kind: Any, owner: User) -> None:
 
 
 def test_a_hook_that_fails_does_not_keep_a_job_from_being_cancelled(kind: Any, owner: User) -> None:
-    def hook(finished: Finished) -> None:
+    def hook(finished: Sequence[Finished]) -> None:
         raise ValueError("no")
 
     job = job_enqueue(kind=kind(on_finish=hook), payload={}, owner=owner)
@@ -63,7 +65,11 @@ def test_a_hook_that_fails_does_not_keep_a_job_from_being_cancelled(kind: Any, o
 
 def test_a_paused_job_waits_until_it_is_resumed(kind: Any, owner: User, silent_broker: list[str]) -> None:
     changes: list[tuple[str, str]] = []
-    job = job_enqueue(kind=kind(on_status=lambda job, old, new: changes.append((old, new))), payload={}, owner=owner)
+    job = job_enqueue(
+        kind=kind(on_status=lambda jobs, old: changes.extend((old, job.status) for job in jobs)),
+        payload={},
+        owner=owner,
+    )
     assert job_pause(job=job, by=owner).status == "paused"
     assert take() == []
     assert job_resume(job=job, by=owner).status == "queued"

@@ -10,11 +10,12 @@ import pytest
 from django.utils import timezone
 
 from apps.core.jobs import job_cancel, job_enqueue, job_pause, kinds
-from apps.core.jobs.events import EventEntry
-from apps.core.jobs.kinds import AttemptEnd, Finished, Usage
+from apps.core.jobs.kinds import AttemptEnd, Finished
 from apps.core.jobs.lease import Fenced, claim
-from apps.core.jobs.settle import MAX_KILLS, Verdict, backoff, settle, settle_all
+from apps.core.jobs.reports import Log, Said, Usage
+from apps.core.jobs.settle import MAX_KILLS, backoff, settle, settle_all
 from apps.core.jobs.sweep import promote_due
+from apps.core.jobs.verdict import Verdict
 from apps.core.models import Job, JobAttempt, JobEvent, SystemEvent, User
 
 pytestmark = pytest.mark.django_db
@@ -45,8 +46,8 @@ def test_completing_writes_everything_at_once(kind: Any, owner: User) -> None:
     finished: list[Finished] = []
     metered: list[tuple[int, Usage, str]] = []
     kinds.on_attempt_end(lambda ended: metered.extend((end.number, end.usage, end.outcome) for end in ended))
-    job_enqueue(kind=kind(on_finish=finished.append), payload={}, owner=owner)
-    job = end(take(), "completed", result={"answer": 42}, entries=(EventEntry("log", {"message": "last words"}),))
+    job_enqueue(kind=kind(on_finish=finished.extend), payload={}, owner=owner)
+    job = end(take(), "completed", result={"answer": 42}, last_words=(Said(Log(message="last words"), timezone.now()),))
     assert (job.status, job.progress, job.lease_expires_at, job.worker) == ("completed", 1.0, None, "")
     assert [(one.outcome, one.result) for one in finished] == [("completed", {"answer": 42})]
     assert metered == [(1, USAGE, "completed")]
@@ -68,7 +69,7 @@ def test_only_the_first_of_two_ends_counts(running: Job) -> None:
 def test_a_large_result_is_left_out_of_the_log(running: Job) -> None:
     end(running, "completed", result={"grid": "x" * 100_000})
     payload = JobEvent.objects.get(job=running, type="result").payload
-    assert payload["result"] is None
+    assert "result" not in payload
     assert payload["keys"] == ["grid"]
 
 
@@ -153,10 +154,10 @@ def test_a_lost_job_that_was_to_pause_is_paused(running: Job, owner: User) -> No
 def test_a_hook_that_fails_undoes_what_it_wrote_and_fails_the_job_once(kind: Any, owner: User, other: User) -> None:
     seen: list[str] = []
 
-    def hook(finished: Finished) -> None:
-        seen.append(finished.outcome)
+    def hook(finished: Sequence[Finished]) -> None:
+        seen.extend(one.outcome for one in finished)
         User.objects.filter(pk=other.pk).update(first_name="half done")
-        if finished.outcome == "completed":
+        if finished[0].outcome == "completed":
             raise ValueError("cannot store this")
 
     job_enqueue(kind=kind(on_finish=hook), payload={}, owner=owner)
@@ -167,7 +168,7 @@ def test_a_hook_that_fails_undoes_what_it_wrote_and_fails_the_job_once(kind: Any
 
 
 def test_a_hook_that_always_fails_still_ends_the_job(kind: Any, owner: User, other: User) -> None:
-    def hook(finished: Finished) -> None:
+    def hook(finished: Sequence[Finished]) -> None:
         User.objects.filter(pk=other.pk).update(first_name="half done")
         raise ValueError("never")
 

@@ -13,7 +13,8 @@ from django.utils import timezone
 from apps.core.artefacts import artefact_store, store
 from apps.core.jobs import JobSpec, job_cancel, job_enqueue, job_pause, jobs_enqueue, sweep
 from apps.core.jobs.lease import Fenced, claim
-from apps.core.jobs.settle import Verdict, settle
+from apps.core.jobs.settle import settle
+from apps.core.jobs.verdict import Verdict
 from apps.core.models import Job, JobAttempt, JobEvent, SystemEvent, User, Worker
 from workers.sweeper import Sweeper
 

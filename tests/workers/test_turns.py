@@ -10,8 +10,9 @@ from django.db import connection, connections
 
 from apps.core.jobs import JobSpec, job_pause, job_resume, jobs_enqueue
 from apps.core.jobs.lease import claim
-from apps.core.jobs.settle import Verdict, settle
+from apps.core.jobs.settle import settle
 from apps.core.jobs.sweep import promote_due
+from apps.core.jobs.verdict import Verdict
 from apps.core.models import Job, User
 
 pytestmark = pytest.mark.django_db

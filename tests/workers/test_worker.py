@@ -93,7 +93,9 @@ def test_output_and_metrics_are_in_the_log(fleet: Fleet, worker: WorkerProcess) 
     words = [event["payload"].get("message") for event in job["events"] if event["type"] == "log"]
     assert words[:3] == ["line 0", "line 1", "line 2"]
     assert set(words[3:]) == {"on standard output�", "on standard error"}
-    assert {"step": 1, "loss": 0.5} in [event["payload"] for event in job["events"] if event["type"] == "metrics"]
+    assert {"step": 1, "metrics": {"loss": 0.5}} in [
+        event["payload"] for event in job["events"] if event["type"] == "metrics"
+    ]
 
 
 def test_what_is_said_has_a_limit_and_says_so(fleet: Fleet, worker: WorkerProcess) -> None:

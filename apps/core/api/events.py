@@ -19,10 +19,13 @@ _AFTER = "A cursor from an earlier answer, `start` (the oldest event kept) or `n
 
 
 class EventFilter(Schema):
-    """Which events: of a job, of a topic (an experiment run's id, say), or all."""
+    """Which events: of a job, of a topic (an experiment run's id, say), of a group of topics (an experiment's id), or all."""
 
     job: str = Field("", max_length=200, description="Only this job's events.")
     topic: str = Field("", max_length=64, description="Only this topic's events.")
+    group: str = Field(
+        "", max_length=64, description="Only events of this group of topics, also of those that begin later."
+    )
 
 
 class EventQuery(EventFilter):
@@ -43,8 +46,8 @@ class EventPage(Schema):
 
     events: list[dict[str, Any]] = Field(
         description="Messages by `type`: log (timestamp, level, message), metrics (step, metrics), status_change "
-        "(old_status, new_status, state, timestamp), progress (progress, note), result (result); each with cursor, "
-        "job_id, topic and seq."
+        "(old_status, new_status, state, timestamp), progress (progress, note), result (result), checkpoint (step, "
+        "artefact, size_bytes, seconds), cell (the end of an experiment's cell); each with cursor, job_id, topic and seq."
     )
     cursor: str = Field(description="Send it back as `after`.")
     reset: bool = Field(
@@ -57,7 +60,7 @@ class EventPage(Schema):
 @router.get("", response=EventPage, summary="Events after a cursor")
 def list_events(request: HttpRequest, query: Query[EventQuery]) -> dict[str, Any]:
     """The events after a cursor, oldest first. Ask again with the cursor of the answer: nothing is missed or repeated."""
-    wanted = event_scope(job=query.job, topic=query.topic)
+    wanted = event_scope(job=query.job, topic=query.topic, group=query.group)
     batch = log.read(wanted, log.resolve_cursor(query.after, default="start"), limit=query.limit)
     return {
         "events": [message(event) for event in batch.events],
@@ -84,7 +87,7 @@ def stream_events(request: HttpRequest, query: Query[StreamQuery]) -> StreamingH
 
     A browser's EventSource connects again by itself and sends the last id it saw; so nothing is missed or repeated.
     """
-    wanted = event_scope(job=query.job, topic=query.topic)
+    wanted = event_scope(job=query.job, topic=query.topic, group=query.group)
     last_seen = request.headers.get("Last-Event-ID", "").strip()
     log.resolve_cursor(last_seen or query.after, default="now", field="Last-Event-ID" if last_seen else "after")
     # Synchronous up to here, like every endpoint; the server iterates the stream on its event loop.

@@ -11,8 +11,9 @@ from pydantic import Field
 
 from apps.core.access import member
 from apps.core.api.schemas import Moment
-from apps.core.jobs import job_cancel, job_pause, job_resume, job_retry
+from apps.core.jobs import job_cancel, job_pause, job_resume, job_retry, job_stop_early
 from apps.core.jobs.queries import attempts, job_get, jobs
+from apps.core.jobs.statuses import meant_by, published
 from apps.core.models import Job, JobAttempt
 from apps.core.pagination import Page, PageQuery, paginate
 
@@ -21,18 +22,6 @@ router = Router(tags=["jobs"])
 State = Literal["pending", "queued", "running", "paused", "completed", "failed", "cancelled", "timeout"]
 StatusWord = Literal["PENDING", "QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
 Outcome = Literal["running", "completed", "failed", "cancelled", "timeout", "paused", "lost"]
-
-STATUS_OF: dict[str, StatusWord] = {
-    "pending": "PENDING",
-    "queued": "QUEUED",
-    "running": "RUNNING",
-    "paused": "RUNNING",
-    "completed": "SUCCEEDED",
-    "failed": "FAILED",
-    "timeout": "FAILED",
-    "cancelled": "CANCELLED",
-}
-"""The shared vocabulary of job states; `state` beside it hides nothing."""
 
 
 class JobOut(Schema):
@@ -55,6 +44,9 @@ class JobOut(Schema):
     quarantined: bool = Field(description="It took three processes down with it and is not tried again.")
     cancel_requested: bool
     pause_requested: bool
+    stop_early_requested: bool = Field(description="It was asked to complete now with what it has.")
+    held: bool = Field(description="Its domain has not released it yet: it waits for other work.")
+    retry_of: str | None = Field(description="The job whose work this one does again.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -62,11 +54,25 @@ class JobOut(Schema):
     deadline_at: datetime | None
 
 
+class CheckpointOut(Schema):
+    """A place to go on from."""
+
+    step: int
+    artefact: str | None = Field(None, description="The sha256 of what holds it.")
+    size_bytes: int
+    seconds: float = Field(description="The running time behind it.")
+    note: str
+    at: datetime
+
+
 class JobDetail(JobOut):
     """With what it was asked to do."""
 
     payload: dict[str, Any]
-    timeout_seconds: float | None
+    timeout_seconds: float | None = Field(
+        description="Bounds the running time behind the result: up to the last checkpoint, and of the execution under way."
+    )
+    checkpoint: CheckpointOut | None = Field(description="Where the next execution goes on from.")
     worker: str
 
 
@@ -82,6 +88,9 @@ class AttemptOut(Schema):
     cpu_seconds: float | None = Field(description="Of all its processes; so far, while it runs.")
     wall_seconds: float | None
     peak_memory_mb: float | None
+    gpu_memory_mb: float | None = Field(description="Null where it was not measured.")
+    tokens: int
+    calls: dict[str, int] = Field(description="Calls of other services, by kind.")
     error_code: str
     error_message: str
 
@@ -138,7 +147,7 @@ def jobs_cancel(request: HttpRequest, job_id: JobId) -> dict[str, Any]:
 
 @router.post("/{job_id}/pause", response=JobDetail, summary="Pause a job")
 def jobs_pause(request: HttpRequest, job_id: JobId) -> dict[str, Any]:
-    """A running job stops and starts afresh when it is resumed. For its owner or an admin."""
+    """A running job stops, and goes on from its last checkpoint when it is resumed. For its owner or an admin."""
     return _detail(job_pause(job=job_get(job_id), by=member(request)))
 
 
@@ -148,9 +157,16 @@ def jobs_resume(request: HttpRequest, job_id: JobId) -> dict[str, Any]:
     return _detail(job_resume(job=job_get(job_id), by=member(request)))
 
 
+@router.post("/{job_id}/stop-early", response=JobDetail, summary="End a job early, keeping what it has")
+def jobs_stop_early(request: HttpRequest, job_id: JobId) -> dict[str, Any]:
+    """A running job completes with its best so far, if its work can. For its owner or an admin."""
+    return _detail(job_stop_early(job=job_get(job_id), by=member(request)))
+
+
 @router.post("/{job_id}/retry", response={201: JobDetail}, summary="Retry a job")
 def jobs_retry(request: HttpRequest, job_id: JobId) -> Status[dict[str, Any]]:
-    """Makes a new job with the work of one that failed, timed out or was cancelled. For its owner or an admin."""
+    """Makes a new job with the work of one that failed, timed out or was cancelled; asked again, it answers with the one it
+    made. For its owner or an admin."""
     return Status(201, _detail(job_retry(job=job_get(job_id), by=member(request))))
 
 
@@ -158,7 +174,7 @@ def _states(query: JobQuery) -> tuple[str, ...]:
     """The states that both words allow; an impossible pair allows none."""
     if query.status is None:
         return (query.state,) if query.state else ()
-    allowed = tuple(state for state, status in STATUS_OF.items() if status == query.status)
+    allowed = meant_by(query.status, "evolution")
     if query.state is None:
         return allowed
     return (query.state,) if query.state in allowed else ("none",)
@@ -171,7 +187,7 @@ def _out(job: Job) -> dict[str, Any]:
         "queue": job.queue,
         "topic": job.topic,
         "owner": job.owner.username if job.owner else None,
-        "status": STATUS_OF[job.status],
+        "status": published(job.status, "evolution"),
         "state": job.status,
         "priority": job.priority,
         "attempt": job.attempt,
@@ -183,6 +199,9 @@ def _out(job: Job) -> dict[str, Any]:
         "quarantined": job.quarantined_at is not None,
         "cancel_requested": job.cancel_requested_at is not None,
         "pause_requested": job.pause_requested_at is not None,
+        "stop_early_requested": job.stop_early_requested_at is not None,
+        "held": job.held,
+        "retry_of": job.retry_of_id,
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
@@ -192,7 +211,13 @@ def _out(job: Job) -> dict[str, Any]:
 
 
 def _detail(job: Job) -> dict[str, Any]:
-    return {**_out(job), "payload": job.payload, "timeout_seconds": job.timeout_seconds, "worker": job.worker}
+    return {
+        **_out(job),
+        "payload": job.payload,
+        "timeout_seconds": job.timeout_seconds,
+        "checkpoint": {**job.checkpoint, "at": job.checkpoint_at} if job.checkpoint else None,
+        "worker": job.worker,
+    }
 
 
 def _attempt(attempt: JobAttempt) -> dict[str, Any]:
@@ -206,6 +231,9 @@ def _attempt(attempt: JobAttempt) -> dict[str, Any]:
         "cpu_seconds": attempt.cpu_seconds,
         "wall_seconds": attempt.wall_seconds,
         "peak_memory_mb": attempt.peak_memory_mb,
+        "gpu_memory_mb": attempt.gpu_memory_mb,
+        "tokens": attempt.tokens,
+        "calls": attempt.calls,
         "error_code": attempt.error_code,
         "error_message": attempt.error_message,
     }

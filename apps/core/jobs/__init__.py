@@ -6,8 +6,10 @@ Apps register what a kind of job means to them in `apps.core.jobs.kinds`; how it
 from apps.core.jobs.control import (
     job_cancel,
     job_pause,
+    job_release,
     job_resume,
     job_retry,
+    job_stop_early,
     queue_is_paused,
     queue_pause,
     queue_resume,
@@ -16,10 +18,9 @@ from apps.core.jobs.control import (
     topic_resume,
 )
 from apps.core.jobs.enqueue import JobSpec, job_enqueue, jobs_enqueue
-from apps.core.jobs.events import EVENT_TYPES, EventEntry, event_emit, events_emit
+from apps.core.jobs.events import EventEntry, event_emit, events_emit
 
 __all__ = [
-    "EVENT_TYPES",
     "EventEntry",
     "JobSpec",
     "event_emit",
@@ -27,8 +28,10 @@ __all__ = [
     "job_cancel",
     "job_enqueue",
     "job_pause",
+    "job_release",
     "job_resume",
     "job_retry",
+    "job_stop_early",
     "jobs_enqueue",
     "queue_is_paused",
     "queue_pause",

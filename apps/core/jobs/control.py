@@ -6,14 +6,16 @@ work and writes the change. Only the owner or an admin may (`by=None` is the sys
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from django.db import transaction
+from django.db.models import Case, F, FloatField, Value, When
 from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
 
 from apps.core.access import require_owner, require_role
 from apps.core.errors import Conflict, Forbidden
-from apps.core.jobs import kinds
+from apps.core.jobs import fair, kinds
 from apps.core.jobs.doorbell import ring_on_commit
 from apps.core.jobs.enqueue import JobSpec, jobs_enqueue
 from apps.core.jobs.transitions import cancel_waiting, end_without_worker, move
@@ -58,7 +60,7 @@ def _cancel(job: Job) -> None:
 
 @transaction.atomic
 def job_pause(*, job: Job, by: User | None) -> Job:
-    """Keep a job from running. A running one stops and starts afresh when resumed."""
+    """Keep a job from running. A running one stops, at a checkpoint if it can, and goes on from its last one when resumed."""
     _allowed(job, by)
     current = _locked(job)
     if current.is_terminal:
@@ -88,29 +90,83 @@ def job_resume(*, job: Job, by: User | None) -> Job:
 
 def _resume(job: Job) -> bool:
     if job.status == JobStatus.PAUSED:
-        move(Job.objects.filter(pk=job.pk), old=JobStatus.PAUSED, to=JobStatus.QUEUED)
-        ring_on_commit([job.queue])
+        _resume_paused([job])
         return True
     asked = Job.objects.filter(pk=job.pk, status=JobStatus.RUNNING, pause_requested_at__isnull=False)
     return bool(asked.update(pause_requested_at=None))
 
 
 @transaction.atomic
-def job_retry(*, job: Job, by: User | None) -> Job:
-    """A new job with the same work, when this one failed, timed out or was cancelled. Returns the new one."""
+def job_stop_early(*, job: Job, by: User | None) -> Job:
+    """Ask a running job to end now with what it has: it completes with its best so far, if its work can.
+
+    A `Conflict` when it does not run: what has not begun has nothing to end with.
+    """
     _allowed(job, by)
     current = _locked(job)
+    asked = Job.objects.filter(pk=current.pk, status=JobStatus.RUNNING).update(
+        stop_early_requested_at=Coalesce("stop_early_requested_at", Now())
+    )
+    if not asked:
+        raise Conflict(f"{current.pk} is {current.status}; only a running job can end early. Cancel it instead.")
+    return Job.objects.get(pk=current.pk)
+
+
+@transaction.atomic
+def job_release(*, job_ids: Iterable[str]) -> list[Job]:
+    """Let held jobs run: their domain's word, given in the transaction that ended what they waited for.
+
+    Returns those that were held. One that is paused stays so, and runs when it is resumed. A released job takes its place
+    in the queue now: while it was held it did not wait for its turn.
+    """
+    ids = sorted(set(job_ids))
+    held = list(Job.objects.filter(pk__in=ids, held=True).order_by("pk").select_for_update())
+    waiting = [job for job in held if job.status == JobStatus.PENDING]
+    Job.objects.filter(pk__in=[job.pk for job in held]).update(held=False)
+    _queue_anew(waiting)
+    return held
+
+
+def _queue_anew(jobs: list[Job]) -> None:
+    """Queue what was held, each at the end of its owner's line."""
+    lines: dict[tuple[str, str], list[Job]] = {}
+    for job in jobs:
+        lines.setdefault((job.queue, job.owner_id or ""), []).append(job)
+    for queue, user_key in sorted(lines):
+        own = lines[(queue, user_key)]
+        tags = fair.take_tags(queue=queue, user_key=user_key, count=len(own))
+        places = [When(pk=job.pk, then=Value(tag)) for job, tag in zip(own, tags, strict=True)]
+        for start in range(0, len(own), _BATCH):
+            batch = [job.pk for job in own[start : start + _BATCH]]
+            place = Case(*places[start : start + _BATCH], default=F("fair_tag"), output_field=FloatField())
+            move(Job.objects.filter(pk__in=batch), old=JobStatus.PENDING, to=JobStatus.QUEUED, fair_tag=place)
+    ring_on_commit({job.queue for job in jobs})
+
+
+@transaction.atomic
+def job_retry(*, job: Job, by: User | None) -> Job:
+    """A new job with the same work, when this one failed, timed out or was cancelled; the one there is when it was
+    retried before. Its deadline stays the same: one that has passed is a `Conflict`."""
+    _allowed(job, by)
+    current = _locked(job)
+    standing = Job.objects.filter(retry_of=current.pk).first()
+    if standing is not None:
+        return standing
     if current.status not in _RETRIABLE:
         raise Conflict(f"{current.pk} is {current.status}; only a failed, cancelled or timed out job can be retried.")
     kind = kinds.find(current.kind)
     if kind is None:
         raise Conflict(f"{current.pk} is of kind {current.kind!r}, which this version no longer knows.")
+    if current.deadline_at is not None and current.deadline_at <= timezone.now():
+        raise Conflict(f"The deadline of {current.pk} has passed; make the work anew with a later one.")
     spec = JobSpec(
         kind=current.kind,
         payload=current.payload,
         topic=current.topic,
         queue=current.queue,
         priority=current.priority,
+        deadline_at=current.deadline_at,
+        retry_of=current.pk,
         timeout_seconds=current.timeout_seconds,
         max_attempts=current.max_attempts,
     )
@@ -164,9 +220,12 @@ def _pause_waiting(jobs: list[Job]) -> None:
 
 
 def _resume_paused(jobs: list[Job]) -> None:
-    if jobs:
-        move(Job.objects.filter(pk__in=[job.pk for job in jobs]), old=JobStatus.PAUSED, to=JobStatus.QUEUED)
-        ring_on_commit({job.queue for job in jobs})
+    """Back to the queue, or to waiting for their release."""
+    for held, to in ((False, JobStatus.QUEUED), (True, JobStatus.PENDING)):
+        ids = [job.pk for job in jobs if job.held == held]
+        if ids:
+            move(Job.objects.filter(pk__in=ids, held=held), old=JobStatus.PAUSED, to=to)
+    ring_on_commit({job.queue for job in jobs if not job.held})
 
 
 def _each(topic: str, statuses: tuple[str, ...], act: Callable[[list[Job]], object]) -> int:

@@ -25,20 +25,25 @@ _FEW = 16
 
 _VARYING = (
     *("job_id", "kind", "queue", "topic", "owner_id", "status", "priority", "payload", "max_attempts"),
-    *("deadline_at", "timeout_seconds", "available_at", "created_at"),
+    *("deadline_at", "timeout_seconds", "available_at", "created_at", "held", "retry_of_id", "last_seq"),
 )
-_AT_FIRST = {
-    **dict.fromkeys(("attempt", "kills", "progress"), "0"),
-    **dict.fromkeys(("worker", "progress_note", "error_code", "error_message"), "''"),
-    "last_seq": "1",
-}
-"""Columns that are the same for every new job; those named nowhere are null."""
-_COLUMNS = ("fair_tag", *_VARYING, *_AT_FIRST)
+_MOMENTS = ("deadline_at", "available_at", "created_at")
+
+
+def _constants() -> dict[str, Any]:
+    """Columns that are the same for every new job: those the database has no default for and that may not be null."""
+    fields = [field for field in Job._meta.concrete_fields if field.attname not in (*_VARYING, "fair_tag")]
+    return {field.attname: field.get_default() for field in fields if not field.null and not field.has_db_default()}
+
+
+_CONSTANT = _constants()
+_COLUMNS = ("fair_tag", *_VARYING, *_CONSTANT)
 
 
 @dataclass(frozen=True)
 class JobSpec:
-    """A job to be made. `queue` is the kind's unless given; `available_at` keeps it pending until then."""
+    """A job to be made. `queue` is the kind's unless given; `available_at` keeps it pending until then, `held` until
+    `job_release`. `retry_of` is the job whose work it does again; a job is retried once, and then its retry."""
 
     kind: str
     payload: dict[str, Any] = field(default_factory=dict)
@@ -49,6 +54,8 @@ class JobSpec:
     timeout_seconds: float | None = None
     max_attempts: int = 3
     available_at: datetime | None = None
+    held: bool = False
+    retry_of: str | None = None
 
 
 def job_enqueue(
@@ -63,9 +70,12 @@ def job_enqueue(
     timeout_seconds: float | None = None,
     max_attempts: int = 3,
     available_at: datetime | None = None,
+    held: bool = False,
 ) -> Job:
     """Make one job; workers hear of it when the caller's transaction commits."""
-    spec = JobSpec(kind, payload, topic, queue, priority, deadline_at, timeout_seconds, max_attempts, available_at)
+    spec = JobSpec(
+        kind, payload, topic, queue, priority, deadline_at, timeout_seconds, max_attempts, available_at, held
+    )
     return jobs_enqueue(specs=[spec], owner=owner)[0]
 
 
@@ -84,7 +94,7 @@ def jobs_enqueue(*, specs: Sequence[JobSpec], owner: User | None) -> list[Job]:
         )
         for start in range(0, len(jobs), _BATCH):
             write([(job, status_change("", job.status)) for job in jobs[start : start + _BATCH]])
-        ring_on_commit(job.queue for job in jobs)
+        ring_on_commit(job.queue for job in jobs if not job.held)
     return jobs
 
 
@@ -114,19 +124,23 @@ def _job(spec: JobSpec, owner: User | None, job_id: str, now: datetime) -> Job:
     if spec.timeout_seconds is not None and spec.timeout_seconds <= 0:
         raise Invalid("timeout_seconds must be more than 0.", field="timeout_seconds")
     waits = spec.available_at is not None and spec.available_at > now
+    if waits and spec.held:
+        raise Invalid("A job waits for a moment or for its release, not for both.", field="held")
     return Job(
         job_id=job_id,
         kind=spec.kind,
         queue=spec.queue or kind.queue,
         topic=spec.topic,
         owner=owner,
-        status=JobStatus.PENDING if waits else JobStatus.QUEUED,
+        status=JobStatus.PENDING if waits or spec.held else JobStatus.QUEUED,
         priority=spec.priority,
         payload=spec.payload,
         max_attempts=spec.max_attempts,
         deadline_at=spec.deadline_at,
         timeout_seconds=spec.timeout_seconds,
         available_at=spec.available_at if waits else None,
+        held=spec.held,
+        retry_of_id=spec.retry_of,
         created_at=now,
         last_seq=1,
     )
@@ -134,7 +148,7 @@ def _job(spec: JobSpec, owner: User | None, job_id: str, now: datetime) -> Job:
 
 def _values() -> list[str]:
     varying = [json_value() if name == "payload" else "%s" for name in _VARYING]
-    return ["%s", *varying, *_AT_FIRST.values()]
+    return ["%s", *varying, *["%s"] * len(_CONSTANT)]
 
 
 def _row(job: Job) -> list[Any]:
@@ -142,8 +156,8 @@ def _row(job: Job) -> list[Any]:
     moment = connection.ops.adapt_datetimefield_value
     job._state.adding, job._state.db = False, connection.alias
     values = {name: getattr(job, name) for name in _VARYING}
-    for name in ("deadline_at", "available_at", "created_at"):
+    for name in _MOMENTS:
         values[name] = moment(values[name])
     values["status"] = str(job.status)
     values["payload"] = json.dumps(job.payload)
-    return list(values.values())
+    return [*values.values(), *_CONSTANT.values()]

@@ -13,11 +13,11 @@ from django.db.models import F
 from django.utils import timezone
 
 from apps.core.jobs.clock import update_returning
+from apps.core.jobs.reports import Report, Said, StatusChange
 from apps.core.jobs.rows import insert, json_value
 from apps.core.models import Job
 
 _COLUMNS = ("job_id", "topic", "seq", "type", "payload", "at")
-EVENT_TYPES = ("log", "metrics", "status_change", "progress", "result")
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,19 @@ class EventEntry:
     topic: str = ""
     at: datetime | None = None
 
+    @classmethod
+    def of(cls, said: Report, *, job_id: str | None = None, topic: str = "", at: datetime | None = None) -> EventEntry:
+        """A report as the event that stores it."""
+        return cls(said.type, said.stored(), job_id, topic, at)
 
-def event_emit(*, type: str, payload: Mapping[str, Any], job: Job | None = None, topic: str = "") -> None:
+
+def event_emit(said: Report, *, job: Job | None = None, topic: str = "") -> None:
     """Append one event inside the caller's transaction; readers wake when it commits."""
-    events_emit([EventEntry(type=type, payload=payload, job_id=job.pk if job else None, topic=topic)])
+    events_emit([EventEntry.of(said, job_id=job.pk if job else None, topic=topic)])
 
 
 def events_emit(entries: Sequence[EventEntry]) -> None:
     """Append events in this order inside the caller's transaction (or one of their own)."""
-    unknown = {entry.type for entry in entries} - set(EVENT_TYPES)
-    if unknown:
-        raise ValueError(f"Unknown type of event {sorted(unknown)}; known: {', '.join(EVENT_TYPES)}.")
     if not entries:
         return
     counts: dict[str, int] = {}
@@ -84,7 +86,12 @@ def write(rows: Sequence[tuple[Job | None, EventEntry]]) -> None:
 
 def status_change(old: str, new: str, **more: Any) -> EventEntry:
     """The event of a change of status."""
-    return EventEntry("status_change", {"old_status": old, "new_status": new, **more})
+    return EventEntry.of(StatusChange(old_status=old, new_status=new, **more))
+
+
+def said_entries(said: Iterable[Said]) -> tuple[EventEntry, ...]:
+    """The events that store what a job said; what is not an event is kept by whoever hears of it."""
+    return tuple(EventEntry.of(report, at=at) for report, at in said if report.is_event)
 
 
 def wake_on_commit(topics: Iterable[str]) -> None:

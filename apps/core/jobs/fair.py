@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from django.db import connection
 
+from apps.core.jobs import rows
 from apps.core.models import QueueState
 
 
@@ -27,7 +28,6 @@ def take_tags(*, queue: str, user_key: str, count: int) -> list[float]:
     Inside the caller's transaction, if there is one; else in its own, which need not wait for the disk: should a crash
     undo it, somebody gets the same place twice, and the order of equal tags is that of the jobs' ids.
     """
-    larger = "GREATEST" if connection.vendor == "postgresql" else "MAX"
     clock = "COALESCE((SELECT virtual_time FROM core_queuestate WHERE queue = %s), 0)"
     values = f"VALUES (%s, %s, {clock} + %s)"
     if may_take_apart():
@@ -37,7 +37,7 @@ def take_tags(*, queue: str, user_key: str, count: int) -> list[float]:
         cursor.execute(
             f"INSERT INTO core_fairshare (queue, user_key, virtual_time) {values} "
             "ON CONFLICT (queue, user_key) DO UPDATE SET "
-            f"virtual_time = {larger}(core_fairshare.virtual_time, {clock}) + %s RETURNING virtual_time",
+            f"virtual_time = {rows.larger()}(core_fairshare.virtual_time, {clock}) + %s RETURNING virtual_time",
             [queue, user_key, queue, float(count), queue, float(count)],
         )
         last = float(cursor.fetchone()[0])

@@ -13,11 +13,12 @@ from django.db import connection, transaction
 from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 
-from apps.core.jobs import turns
+from apps.core.jobs import kinds, turns
 from apps.core.jobs.clock import in_seconds, update_returning
-from apps.core.jobs.events import EventEntry, status_change, write
+from apps.core.jobs.events import said_entries, status_change, write
+from apps.core.jobs.hooks import tell_beats, tell_reports, tell_status
+from apps.core.jobs.reports import Checkpoint, Progress, Said
 from apps.core.jobs.rows import insert, now_value
-from apps.core.jobs.transitions import tell_status
 from apps.core.jobs.turns import OPEN
 from apps.core.models import Job, JobAttempt, JobStatus
 
@@ -33,17 +34,18 @@ class Asked:
     fenced: bool = False
     cancel: bool = False
     pause: bool = False
+    stop_early: bool = False
     overdue: bool = False
 
     def __bool__(self) -> bool:
-        return self.fenced or self.cancel or self.pause or self.overdue
+        return self.fenced or self.cancel or self.pause or self.stop_early or self.overdue
 
 
 _EMPTY = ("error_code", "error_message", "stack_trace")
 _SET = """
     status = 'running', attempt = attempt + 1, worker = %s, lease_expires_at = {lease}, available_at = NULL,
-    started_at = COALESCE(started_at, {now}), progress = 0, progress_note = '', last_seq = last_seq + 1,
-    cancel_requested_at = NULL, pause_requested_at = NULL
+    started_at = COALESCE(started_at, {now}), progress = checkpoint_progress, progress_note = '', last_seq = last_seq + 1,
+    cancel_requested_at = NULL, pause_requested_at = NULL, stop_early_requested_at = NULL
 """
 _ORDER = "ORDER BY fair_tag, job_id LIMIT %s"
 _CHOSEN = f"UPDATE core_job SET {_SET} WHERE +status = 'queued' AND job_id IN ({{chosen}}) RETURNING *"  # noqa: S608
@@ -101,8 +103,7 @@ def claim(
         _open_attempts(jobs, worker, host)
         change = status_change(JobStatus.QUEUED, JobStatus.RUNNING)
         write([(job, change) for job in jobs])
-        for job in jobs:
-            tell_status(job, JobStatus.QUEUED, JobStatus.RUNNING)
+        tell_status(jobs, JobStatus.QUEUED)
     return jobs
 
 
@@ -178,9 +179,11 @@ def ask(held: Mapping[str, int]) -> dict[str, Asked]:
     overdue = ExpressionWrapper(Q(deadline_at__isnull=False, deadline_at__lte=Now()), output_field=BooleanField())
     rows = Job.objects.filter(pk__in=list(held), status=JobStatus.RUNNING).annotate(overdue=overdue)
     found = {
-        job_id: Asked(cancel=cancel is not None, pause=pause is not None, overdue=bool(late))
-        for job_id, attempt, cancel, pause, late in rows.values_list(
-            "job_id", "attempt", "cancel_requested_at", "pause_requested_at", "overdue"
+        job_id: Asked(
+            cancel=cancel is not None, pause=pause is not None, stop_early=early is not None, overdue=bool(late)
+        )
+        for job_id, attempt, cancel, pause, early, late in rows.values_list(
+            "job_id", "attempt", "cancel_requested_at", "pause_requested_at", "stop_early_requested_at", "overdue"
         )
         if attempt == held[job_id]
     }
@@ -188,7 +191,7 @@ def ask(held: Mapping[str, int]) -> dict[str, Asked]:
 
 
 def renew(held: Mapping[str, int], *, lease_seconds: float) -> int:
-    """A heartbeat: extend the lease of every held job in one statement. Returns how many are still ours."""
+    """Extend the lease of every held job in one statement. Returns how many are still ours."""
     if not held:
         return 0
     ours = Q()
@@ -197,27 +200,81 @@ def renew(held: Mapping[str, int], *, lease_seconds: float) -> int:
     return Job.objects.filter(ours, status=JobStatus.RUNNING).update(lease_expires_at=in_seconds(lease_seconds))
 
 
-def note_usage(job_id: str, attempt: int, *, cpu_seconds: float, peak_memory_mb: float) -> None:
-    """What the execution used so far, so that one that is lost has been counted up to its last heartbeat."""
-    JobAttempt.objects.filter(job_id=job_id, number=attempt, outcome=JobStatus.RUNNING).update(
-        cpu_seconds=cpu_seconds, peak_memory_mb=peak_memory_mb
-    )
+def beat(beats: Sequence[kinds.Beat], *, lease_seconds: float) -> int:
+    """A heartbeat for all that a worker runs: leases extended, usage so far noted, budgets asked. Returns how many are ours.
+
+    What an execution used is noted so that one that is lost has been counted up to its last heartbeat.
+    """
+    with transaction.atomic():
+        ours = renew({one.job_id: one.attempt for one in beats}, lease_seconds=lease_seconds)
+        _note_usage(beats)
+        tell_beats(beats)
+    return ours
 
 
-def speak(
-    job_id: str, attempt: int, entries: Sequence[EventEntry], *, progress: tuple[float, str] | None = None
-) -> None:
-    """Write what a held job reported: its events in order, and its progress. `Fenced` when it is no longer ours."""
-    fields: dict[str, Any] = {}
-    if progress is not None:
-        fraction, text = progress
-        fields = {"progress": min(1.0, max(0.0, fraction)), "progress_note": text[:200]}
-        entries = [*entries, EventEntry("progress", {"fraction": fields["progress"], "note": fields["progress_note"]})]
-    if not entries:
+def _note_usage(beats: Sequence[kinds.Beat]) -> None:
+    if not beats:
         return
+    number = "::double precision" if connection.vendor == "postgresql" else ""
+    used = " UNION ALL ".join(
+        [f"SELECT %s AS id, %s AS n, %s{number} AS cpu, %s{number} AS mb, %s{number} AS gpu"] * len(beats)
+    )
+    parameters: list[Any] = []
+    for one in beats:
+        usage = one.usage
+        parameters += [one.job_id, one.attempt, usage.cpu_seconds, usage.peak_memory_mb, usage.gpu_memory_mb]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            UPDATE core_jobattempt SET cpu_seconds = used.cpu, peak_memory_mb = used.mb, gpu_memory_mb = used.gpu
+            FROM ({used}) AS used WHERE job_id = used.id AND number = used.n AND outcome = 'running'
+            """,  # noqa: S608 - constants only
+            parameters,
+        )
+
+
+def speak(job_id: str, attempt: int, said: Sequence[Said]) -> None:
+    """Write what a held job said: its events in order, its progress, its checkpoint; tell who wants to hear of it.
+
+    `Fenced` when it is no longer ours.
+    """
+    if not said:
+        return
+    entries = said_entries(said)
     with transaction.atomic():
         ours = Job.objects.filter(pk=job_id, attempt=attempt, status=JobStatus.RUNNING)
-        rows = update_returning(ours, last_seq=F("last_seq") + len(entries), **fields)
+        rows = update_returning(ours, last_seq=F("last_seq") + len(entries), **said_columns(said, attempt))
         if not rows:
             raise Fenced(job_id)
         write([(rows[0], entry) for entry in entries])
+        tell_reports(rows[0], [one.report for one in said])
+
+
+def said_columns(said: Sequence[Said], attempt: int) -> dict[str, Any]:
+    """What a job said that its row keeps: the latest progress, and the latest checkpoint.
+
+    Kills and failures count from the checkpoint on, and so does the time: `checkpoint_seconds` is the running time behind
+    it, that of earlier executions up to theirs included.
+    """
+    columns: dict[str, Any] = {}
+    for report, at in said:
+        if isinstance(report, Progress):
+            columns |= {"progress": report.fraction, "progress_note": report.note}
+        elif isinstance(report, Checkpoint):
+            columns |= {
+                "checkpoint": report.stored(),
+                "checkpoint_at": at,
+                "checkpoint_attempt": attempt,
+                "checkpoint_seconds": report.seconds,
+                "kills": 0,
+            }
+            if report.fraction is not None:
+                columns |= {"checkpoint_progress": report.fraction, "progress": report.fraction}
+    return columns
+
+
+def note_last_words(job: Job, said: Sequence[Said]) -> None:
+    """Keep on the row of a job that has just completed what it said last."""
+    columns = said_columns(said, job.attempt)
+    if columns:
+        Job.objects.filter(pk=job.pk).update(**{**columns, "progress": 1.0})

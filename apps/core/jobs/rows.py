@@ -33,3 +33,8 @@ def now_value() -> str:
     return (
         "STATEMENT_TIMESTAMP()" if connection.vendor == "postgresql" else "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
     )
+
+
+def larger() -> str:
+    """The function that gives the larger of its arguments."""
+    return "GREATEST" if connection.vendor == "postgresql" else "MAX"

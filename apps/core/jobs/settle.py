@@ -10,19 +10,23 @@ import logging
 import random
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
-from apps.core.jobs import bulk
+from apps.core.jobs import settle_completed
 from apps.core.jobs.clock import in_seconds
 from apps.core.jobs.doorbell import ring_on_commit
-from apps.core.jobs.events import EventEntry
-from apps.core.jobs.kinds import Finished, Usage
-from apps.core.jobs.lease import Fenced
-from apps.core.jobs.transitions import end_attempt, failures, guarded_hook, move, record_failure, tell_finish
+from apps.core.jobs.events import said_entries
+from apps.core.jobs.hooks import record_failure, tell_finish, tell_finish_guarded, tell_reports
+from apps.core.jobs.kinds import Finished
+from apps.core.jobs.lease import Fenced, said_columns, speak
+from apps.core.jobs.reports import Result, Said
+from apps.core.jobs.transitions import end_attempt, failures, move
+from apps.core.jobs.verdict import Verdict
 from apps.core.models import AttemptOutcome, Job, JobStatus
 
 logger = logging.getLogger("terrarium.jobs")
@@ -35,8 +39,6 @@ MAX_RESULT_IN_LOG = 16_384
 MAX_MESSAGE = 8_000
 MAX_TRACE = 32_000
 
-Outcome = Literal["completed", "failed", "killed", "lost", "timeout", "cancelled", "paused", "released"]
-
 _ATTEMPT_OUTCOME: dict[str, str] = {
     "completed": AttemptOutcome.COMPLETED,
     "failed": AttemptOutcome.FAILED,
@@ -47,25 +49,6 @@ _ATTEMPT_OUTCOME: dict[str, str] = {
     "paused": AttemptOutcome.PAUSED,
     "released": AttemptOutcome.PAUSED,
 }
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What became of one execution.
-
-    `failed`: the work raised (tried again only if `retryable`). `killed`: a signal ended it that was not ours.
-    `lost`: its host, worker or fork server went away, or it could not be started. `released`: a worker that
-    stops gives it back. `entries` are last words not yet in the log.
-    """
-
-    outcome: Outcome
-    usage: Usage = field(default_factory=Usage)
-    result: dict[str, Any] | None = None
-    error_code: str = ""
-    error_message: str = ""
-    stack_trace: str = ""
-    retryable: bool = False
-    entries: tuple[EventEntry, ...] = ()
 
 
 def backoff(tries: int) -> float:
@@ -103,12 +86,12 @@ def settle_all(ended: Sequence[tuple[str, int, Verdict]]) -> list[tuple[str, int
 
     Completed ones are written together. Should that fail, each is settled in a savepoint of its own.
     """
-    done = [(*one, _result_event(one[2].result)) for one in ended if one[2].outcome == "completed"]
+    done = [(*one, result_said(one[2].result)) for one in ended if one[2].outcome == "completed"]
     rest = [one for one in ended if one[2].outcome != "completed"]
     if done:
         try:
             with transaction.atomic():
-                return bulk.complete(done) + _settle_each(rest)
+                return settle_completed.settle_completed(done) + _settle_each(rest)
         except (OperationalError, InterfaceError):
             raise
         except Exception:
@@ -137,13 +120,12 @@ def _settle(job_id: str, attempt: int, verdict: Verdict, *, expired_only: bool, 
             ours,
             old=JobStatus.RUNNING,
             to=JobStatus.COMPLETED,
-            before=(*verdict.entries, _result_event(verdict.result)),
-            progress=1.0,
-            error_code="",
-            error_message="",
+            before=said_entries((*verdict.last_words, result_said(verdict.result))),
+            **{**said_columns(verdict.last_words, attempt), "progress": 1.0, "error_code": "", "error_message": ""},
         )
         if not done:
             raise Fenced(job_id)
+        tell_reports(done[0], [said.report for said in verdict.last_words])
         _end(done[0], verdict)
         _tell(done[0], verdict, guarded=guarded)
         return done[0]
@@ -155,11 +137,20 @@ def _settle(job_id: str, attempt: int, verdict: Verdict, *, expired_only: bool, 
         raise Fenced(job_id)
     if verdict.outcome not in ("cancelled", "timeout") and job.cancel_requested_at is not None:
         verdict = replace(verdict, outcome="cancelled", error_code="cancelled", error_message="Cancelled.")
+    if verdict.last_words:
+        job = _hear(job, verdict)
+        verdict = replace(verdict, last_words=())
     _end(job, verdict)
     settled = _after(job, verdict)
     if settled.is_terminal:
         _tell(settled, verdict, guarded=guarded)
     return settled
+
+
+def _hear(job: Job, verdict: Verdict) -> Job:
+    """Write down the last words of an execution first: a checkpoint among them decides what counts as a failure since."""
+    speak(job.pk, job.attempt, verdict.last_words)
+    return Job.objects.get(pk=job.pk)
 
 
 def _end(job: Job, verdict: Verdict) -> None:
@@ -188,8 +179,8 @@ def _after(job: Job, verdict: Verdict) -> Job:
 
 
 def _again(job: Job, verdict: Verdict) -> Job:
-    """Another try, unless it had its chances: at once when released or lost for the first time, which may well be
-    nobody's fault, else after a wait."""
+    """Another try, unless it had its chances since its last checkpoint: at once when released or lost for the first time,
+    which may well be nobody's fault, else after a wait."""
     kills = job.kills + (verdict.outcome == "killed")
     if kills >= MAX_KILLS:
         message = f"Quarantined: {kills} processes that ran it were killed. Last: {verdict.error_message}"
@@ -220,7 +211,6 @@ def _to(job: Job, verdict: Verdict, status: str, **values: Any) -> Job:
         Job.objects.filter(pk=job.pk, attempt=job.attempt),
         old=JobStatus.RUNNING,
         to=status,
-        before=verdict.entries,
         note=note,
         error_code=verdict.error_code[:64],
         error_message=verdict.error_message,
@@ -250,14 +240,14 @@ def _tell(job: Job, verdict: Verdict, *, guarded: bool) -> None:
         error_message=job.error_message,
     )
     if guarded:
-        guarded_hook(job, "on_finish", lambda: tell_finish(finished))
+        tell_finish_guarded([finished])
     else:
-        tell_finish(finished)
+        tell_finish([finished])
 
 
-def _result_event(result: dict[str, Any] | None) -> EventEntry:
-    """The result as a reader of the log sees it: whole when small, its size and keys when not."""
+def result_said(result: dict[str, Any] | None) -> Said:
+    """The result as a reader of the log sees it: whole when small, its size and names when not."""
     size = len(json.dumps(result))
     if size <= MAX_RESULT_IN_LOG:
-        return EventEntry("result", {"result": result})
-    return EventEntry("result", {"result": None, "omitted_bytes": size, "keys": sorted(result or {})})
+        return Said(Result(result=result), timezone.now())
+    return Said(Result(omitted_bytes=size, keys=sorted(result or {})), timezone.now())

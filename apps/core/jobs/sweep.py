@@ -16,12 +16,13 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from apps.core.jobs import kinds
 from apps.core.jobs.clock import in_seconds
 from apps.core.jobs.doorbell import ring, ring_on_commit
 from apps.core.jobs.lease import Fenced
-from apps.core.jobs.settle import Verdict, settle
+from apps.core.jobs.reports import Usage
+from apps.core.jobs.settle import settle
 from apps.core.jobs.transitions import end_without_worker, move
+from apps.core.jobs.verdict import Verdict
 from apps.core.models import Job, JobAttempt, JobEvent, JobStatus, SystemEvent, Worker
 
 logger = logging.getLogger("terrarium.jobs")
@@ -34,10 +35,11 @@ def expire_leases(*, lease_seconds: float) -> int:
     """Take jobs from workers that stopped renewing: back to the queue with backoff, or failed. Returns how many."""
     lost = Job.objects.filter(status=JobStatus.RUNNING, lease_expires_at__lt=Now()).order_by("lease_expires_at")
     taken = 0
-    for job in list(lost[:_BATCH]):
-        silent = not Worker.objects.filter(name=job.worker, last_seen_at__gt=in_seconds(-lease_seconds)).exists()
+    jobs = list(lost[:_BATCH])
+    alive = _alive({job.worker for job in jobs}, lease_seconds)
+    for job in jobs:
         verdict = Verdict(
-            outcome="killed" if silent else "lost",
+            outcome="lost" if job.worker in alive else "killed",
             usage=_last_usage(job),
             error_code="worker_lost",
             error_message=f"Worker {job.worker} stopped answering while it ran this job.",
@@ -50,16 +52,25 @@ def expire_leases(*, lease_seconds: float) -> int:
     return taken
 
 
-def _last_usage(job: Job) -> kinds.Usage:
+def _alive(names: set[str], lease_seconds: float) -> set[str]:
+    """The workers among these that have been heard of within a lease."""
+    seen = Worker.objects.filter(name__in=names, last_seen_at__gt=in_seconds(-lease_seconds)) if names else None
+    return set() if seen is None else set(seen.values_list("name", flat=True))
+
+
+def _last_usage(job: Job) -> Usage:
     """What a lost execution had used at its last heartbeat."""
     attempt = JobAttempt.objects.filter(job_id=job.pk, number=job.attempt).first()
     if attempt is None:
-        return kinds.Usage()
+        return Usage()
     until = min(timezone.now(), job.lease_expires_at or timezone.now())
-    return kinds.Usage(
+    return Usage(
         cpu_seconds=attempt.cpu_seconds or 0.0,
         wall_seconds=max(0.0, (until - attempt.started_at).total_seconds()),
         peak_memory_mb=attempt.peak_memory_mb or 0.0,
+        gpu_memory_mb=attempt.gpu_memory_mb,
+        tokens=attempt.tokens,
+        calls=attempt.calls,
     )
 
 

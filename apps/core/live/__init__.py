@@ -3,6 +3,7 @@
 Only what other apps use is offered here; the parts that speak ASGI are imported by `config.routing` alone.
 """
 
+from apps.core.live.groups import Grouping
 from apps.core.live.log import Event, EventBatch, head_cursor, read_events
 from apps.core.live.pages import EVERY_TOPIC, LivePage, register
 from apps.core.live.wakeup import wake
@@ -11,6 +12,7 @@ __all__ = [
     "EVERY_TOPIC",
     "Event",
     "EventBatch",
+    "Grouping",
     "LivePage",
     "head_cursor",
     "read_events",

@@ -20,6 +20,7 @@ from django.db.models import BooleanField, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from apps.core.errors import Invalid
+from apps.core.live import groups
 from apps.core.models import EventFloor, JobEvent
 
 MAX_BATCH = 2000
@@ -54,14 +55,18 @@ class Event:
     type: str
     payload: dict[str, Any]
     at: datetime
+    group: str | None = None
+    """Filled in where events of all scopes are read to be handed out."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Which events a reader wants. `names` matches a topic or a job id; nothing set means the whole feed."""
+    """Which events a reader wants. `names` matches a topic or a job id, `group` the group itself and all its topics;
+    nothing set means the whole feed."""
 
     job_id: str | None = None
     topic: str | None = None
+    group: str | None = None
     names: frozenset[str] | None = None
     types: frozenset[str] | None = None
 
@@ -70,6 +75,7 @@ class Scope:
         return (
             (self.job_id is None or event.job_id == self.job_id)
             and (self.topic is None or event.topic == self.topic)
+            and (self.group is None or self.group in (event.topic, event.group))
             and (self.names is None or event.topic in self.names or event.job_id in self.names)
             and (self.types is None or event.type in self.types)
         )
@@ -80,6 +86,8 @@ class Scope:
             rows = rows.filter(job_id=self.job_id)
         if self.topic is not None:
             rows = rows.filter(topic=self.topic)
+        if self.group is not None:
+            rows = rows.filter(groups.within(self.group))
         if self.names is not None:
             names = sorted(self.names)
             rows = rows.filter(Q(topic__in=names) | Q(job_id__in=names))
@@ -157,9 +165,15 @@ def read(scope: Scope, after: Position, *, limit: int = 500) -> EventBatch:
     rows = list(_between(scope, after, end)[:limit].values_list(*_COLUMNS))
     if after < floor() or after > beyond or _is_foreign(after):
         return EventBatch([], end, reset=True)
-    events = [Event(Position(row[0], row[1]), *row[2:]) for row in rows]
+    belongs = groups.owners(row[3] for row in rows) if scope == EVERYTHING else {}
+    events = [_event(row, belongs.get(row[3])) for row in rows]
     more = len(events) == limit
     return EventBatch(events, events[-1].position if more else max(after, end), more=more)
+
+
+def _event(row: tuple[Any, ...], group: str | None) -> Event:
+    xid, number, job_id, topic, seq, type_, payload, at = row
+    return Event(Position(xid, number), job_id, topic, seq, type_, payload, at, group)
 
 
 def head() -> Position:

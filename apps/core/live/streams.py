@@ -26,19 +26,22 @@ def event_json(event: Event) -> str:
     return as_json(message(event))
 
 
-def event_scope(*, job: str, topic: str) -> Scope:
+def event_scope(*, job: str, topic: str, group: str = "") -> Scope:
     """The scope a program asked for; `NotFound` for a job there is not."""
-    if len(topic) > _MAX_NAME or "\x00" in topic:
-        raise Invalid("A topic is at most 64 characters, without NUL.", field="topic")
+    for name, value in (("topic", topic), ("group", group)):
+        if len(value) > _MAX_NAME or "\x00" in value:
+            raise Invalid(f"A {name} is at most 64 characters, without NUL.", field=name)
     if job and ("\x00" in job or not Job.objects.filter(pk=job).exists()):
         raise NotFound(f"There is no job {job[:60]!r}.", details={"field": "job"})
-    return Scope(job_id=job or None, topic=topic or None)
+    return Scope(job_id=job or None, topic=topic or None, group=group or None)
 
 
 async def _events(socket: Socket) -> None:
     """First `open` with the cursor it starts from, then a message an event; `ping` in silence; `reset` with a snapshot."""
     query = socket.query
-    scope = await in_thread(event_scope, job=query.get("job", ""), topic=query.get("topic", ""))
+    scope = await in_thread(
+        event_scope, job=query.get("job", ""), topic=query.get("topic", ""), group=query.get("group", "")
+    )
     async with Feed(scope, query.get("after")) as feed:
         await socket.send({"type": "open", "cursor": feed.position.cursor})
         while True:

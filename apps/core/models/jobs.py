@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
 from apps.core import ids
@@ -35,6 +35,12 @@ class Job(models.Model):
     orders the jobs of one owner among themselves: the more urgent one takes the tag, so the turn, of the other,
     and each keeps in `turn` the tag it came with.
     `topic` groups jobs for a stream, a pause or a cancel (an experiment run's id, say).
+
+    A `held` job waits until its domain releases it (`job_release`): work that depends on other work.
+    `timeout_seconds` bounds the running time behind the result: `checkpoint_seconds`, what the work up to the last
+    checkpoint took, plus the execution under way. Waiting, pauses, and what was lost with an execution do not count.
+
+    A column that the queue does not write when it makes a job has a default in the database too (`db_default`).
     """
 
     job_id = models.CharField(primary_key=True, max_length=40, default=ids.new_job_id, editable=False)
@@ -58,6 +64,17 @@ class Job(models.Model):
     timeout_seconds = models.FloatField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     pause_requested_at = models.DateTimeField(null=True, blank=True)
+    stop_early_requested_at = models.DateTimeField(null=True, blank=True)
+    held = models.BooleanField(default=False, db_default=False)
+    retry_of = models.OneToOneField(
+        "self", null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="retried_by"
+    )
+
+    checkpoint = models.JSONField(null=True, blank=True)
+    checkpoint_at = models.DateTimeField(null=True, blank=True)
+    checkpoint_attempt = models.PositiveIntegerField(default=0, db_default=0)
+    checkpoint_progress = models.FloatField(default=0.0, db_default=0.0)
+    checkpoint_seconds = models.FloatField(default=0.0, db_default=0.0)
 
     progress = models.FloatField(default=0.0)
     progress_note = models.CharField(max_length=200, blank=True, default="")
@@ -90,6 +107,14 @@ class Job(models.Model):
                 name="core_job_finishes_after_start",
             ),
             models.CheckConstraint(condition=Q(progress__gte=0, progress__lte=1), name="core_job_progress_range"),
+            models.CheckConstraint(
+                condition=Q(held=False) | ~Q(status__in=(JobStatus.QUEUED, JobStatus.RUNNING)),
+                name="core_job_held_does_not_run",
+            ),
+            models.CheckConstraint(
+                condition=Q(checkpoint_progress__gte=0, checkpoint_progress__lte=1, checkpoint_seconds__gte=0),
+                name="core_job_checkpoint_range",
+            ),
         ]
         indexes = [
             models.Index(
@@ -157,6 +182,9 @@ class JobAttempt(models.Model):
     cpu_seconds = models.FloatField(null=True, blank=True)
     wall_seconds = models.FloatField(null=True, blank=True)
     peak_memory_mb = models.FloatField(null=True, blank=True)
+    gpu_memory_mb = models.FloatField(null=True, blank=True)
+    tokens = models.PositiveBigIntegerField(default=0, db_default=0)
+    calls = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
     error_code = models.CharField(max_length=64, blank=True, default="")
     error_message = models.TextField(blank=True, default="")
     stack_trace = models.TextField(blank=True, default="")

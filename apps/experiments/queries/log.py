@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from apps.core.jobs import reports
 from apps.core.models import JobEvent
-from apps.experiments.queries.matrix import raw_id
 
-LOG_TYPES = ("log", "result", "status_change")
+LOG_TYPES = ("log", "cell", "status_change")
 MAX_LINES = 300
 
 
@@ -26,29 +26,12 @@ class LogLine:
 
 def line_of(*, key: str, type: str, payload: Mapping[str, Any], at: datetime, job_id: str | None) -> LogLine | None:
     """An event as a line under the key of its position; null for those that are no news to a person (a job's ordinary steps)."""
-    if type == "log":
-        return LogLine(key, at, str(payload.get("level", "INFO")).lower(), str(payload.get("message", "")))
-    if type == "result" and "solve_id" in payload:
-        return LogLine(key, at, _result_level(payload), _result_text(payload))
-    if type == "status_change" and job_id is None:
-        return LogLine(key, at, "info", f"The run is {str(payload.get('new_status', '')).replace('_', ' ')}.")
-    return None
-
-
-def _result_level(payload: Mapping[str, Any]) -> str:
-    return "error" if payload.get("status") in ("failed", "timeout") else "info"
-
-
-def _result_text(payload: Mapping[str, Any]) -> str:
-    score, status = payload.get("score"), payload.get("status")
-    if status != "completed":
-        end = str(status).replace("timeout", "timed out")
-    elif score is None:
-        end = "answered, truth unknown"
-    else:
-        end = "solved" if score >= 1 else f"{100 * score:.0f} % solved" if score > 0 else "not solved"
-    where = f"{raw_id(str(payload.get('task_id', '')))} by {payload.get('strategy')} (seed {payload.get('seed')})"
-    return f"{where}: {end}, {float(payload.get('core_seconds') or 0):.3g} core-s"
+    if type == "status_change":
+        words = f"The run is {str(payload.get('new_status', '')).replace('_', ' ')}."
+        return LogLine(key, at, "info", words) if job_id is None else None
+    said = reports.read(type, payload) if type in LOG_TYPES else None
+    line = said.line() if said is not None else None
+    return LogLine(key, at, line.level, line.text) if line is not None else None
 
 
 def log_lines(*, run_id: str, limit: int = MAX_LINES) -> list[LogLine]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,7 @@ from apps.experiments.models import (
 )
 from apps.experiments.queries.figures import NOTHING_FOUND
 from apps.experiments.queries.truths import task_content
+from apps.experiments.reports import CellEnd
 from apps.experiments.schemas import Answer
 from apps.experiments.services.settle import run_settle
 from apps.tasks.engine.grids import InvalidGrid, parse_grid
@@ -78,15 +80,22 @@ class Outcome:
         return [[attempt.model_dump(mode="json") for attempt in per_test] for per_test in self.answer.predictions]
 
 
-def on_status(job: Job, old: str, new: str) -> None:
-    """A cell follows its job while it is open: running, or waiting again (queued, paused, lost its worker)."""
-    if JobStatus.RUNNING not in (old, new):
-        return
-    target = SolveStatus.RUNNING if new == JobStatus.RUNNING else SolveStatus.PENDING
-    Solve.objects.filter(job_id=job.pk, status__in=OPEN_SOLVES).exclude(status=target).update(status=target)
+def on_status(jobs: Sequence[Job], old: str) -> None:
+    """Cells follow their jobs while they are open: running, or waiting again (queued, paused, lost their worker)."""
+    for running, target in ((True, SolveStatus.RUNNING), (False, SolveStatus.PENDING)):
+        moved = [job.pk for job in jobs if (job.status == JobStatus.RUNNING) == running]
+        if moved and JobStatus.RUNNING in (old, jobs[0].status):
+            open_cells = Solve.objects.filter(job_id__in=moved, status__in=OPEN_SOLVES)
+            open_cells.exclude(status=target).update(status=target)
 
 
-def on_finish(finished: Finished) -> None:
+def on_finish(finished: Sequence[Finished]) -> None:
+    """What the ends of these jobs owe their cells."""
+    for one in finished:
+        _cell_finish(one)
+
+
+def _cell_finish(finished: Finished) -> None:
     """Write what a cell's end owes: answer, score, result, metric, event; and end the run with its last cell.
 
     A job that is no longer its cell's (a retry took over, the experiment is gone) changes nothing.
@@ -102,22 +111,18 @@ def on_finish(finished: Finished) -> None:
     _result_write(solve, submission, outcome, spent)
     _metric_write(solve, outcome, spent, submission.processing_time_ms)
     _cell_close(solve, submission, outcome, spent)
-    event_emit(
-        type="result",
-        job=finished.job,
-        topic=solve.run_id,
-        payload={
-            "solve_id": solve.pk,
-            "position": solve.position,
-            "task_id": solve.task_id,
-            "strategy": solve.strategy,
-            "seed": solve.seed,
-            "status": outcome.status,
-            "score": outcome.score,
-            "core_seconds": round(spent.cpu_seconds, 4),
-            "submission_id": submission.pk,
-        },
+    end = CellEnd(
+        solve_id=solve.pk,
+        position=solve.position,
+        task_id=solve.task_id,
+        strategy=solve.strategy,
+        seed=solve.seed,
+        status=outcome.status,
+        score=outcome.score,
+        core_seconds=round(spent.cpu_seconds, 4),
+        submission_id=submission.pk,
     )
+    event_emit(end, job=finished.job, topic=solve.run_id)
     run_settle(run_id=solve.run_id)
 
 

@@ -111,7 +111,13 @@ def _run_create(experiment: Experiment, tasks: Sequence[tuple[str, int]]) -> Exp
 
 def _specs(cells: Iterable[Solve], seconds_per_task: float) -> list[JobSpec]:
     return [
-        JobSpec(kind=KIND, payload=_payload(cell), topic=cell.run_id, timeout_seconds=job_timeout(seconds_per_task))
+        JobSpec(
+            kind=KIND,
+            payload=_payload(cell),
+            topic=cell.run_id,
+            timeout_seconds=job_timeout(seconds_per_task),
+            retry_of=cell.job_id,
+        )
         for cell in cells
     ]
 

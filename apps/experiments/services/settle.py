@@ -7,6 +7,7 @@ from collections import Counter
 from django.utils import timezone
 
 from apps.core.jobs import event_emit
+from apps.core.jobs.reports import StatusChange
 from apps.experiments.models import (
     TERMINAL_SOLVES,
     Experiment,
@@ -60,4 +61,4 @@ def _verdict(run_id: str) -> tuple[str, str | None]:
 
 def status_emit(*, run_id: str, old: str, new: str) -> None:
     """Tell whoever watches a run that its own status changed."""
-    event_emit(type="status_change", topic=run_id, payload={"old_status": old, "new_status": new, "run_id": run_id})
+    event_emit(StatusChange(old_status=old, new_status=new, run_id=run_id), topic=run_id)

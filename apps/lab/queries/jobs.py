@@ -11,14 +11,13 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from apps.core.errors import NotFound
-from apps.core.jobs import kinds
+from apps.core.jobs import kinds, reports
+from apps.core.jobs.kinds import Subject
 from apps.core.models import ACTIVE_STATUSES, Job, JobAttempt, JobEvent, JobStatus, User
-from apps.experiments.models import Solve
-from apps.tasks.models import ArcTask
 
 LOG_LIMIT = 500
 FOUND = 200
-"""More owners or tasks than this of one name are not looked for."""
+"""More owners of one name than this are not looked for."""
 
 _RETRIABLE = (JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.TIMEOUT)
 
@@ -29,17 +28,16 @@ def jobs() -> QuerySet[Job]:
 
 
 def matching(rows: QuerySet[Job], text: str) -> QuerySet[Job]:
-    """By the start of the job's or its group's id, the owner's name, or the task a solve works on.
+    """By the start of the job's or its group's id, the owner's name, or what its kind finds by its subject.
 
     What is searched by parts is looked up in the small tables first, so that each term here is one an index answers.
     """
     owners = list(User.objects.filter(username__icontains=text).values_list("pk", flat=True)[:FOUND])
-    tasks = list(ArcTask.objects.filter(task_id__icontains=text).values_list("pk", flat=True)[:FOUND])
     found = _starts("job_id", text) | _starts("topic", text)
     if owners:
         found |= Q(owner__in=owners)
-    if tasks:
-        found |= Q(pk__in=Solve.objects.filter(task__in=tasks, job__isnull=False).values("job"))
+    for jobs in kinds.matching(text):
+        found |= Q(pk__in=jobs)
     return rows.filter(found)
 
 
@@ -63,19 +61,13 @@ def kinds_known() -> list[tuple[str, str]]:
     return [(name, kinds.get(name).title) for name in kinds.names()]
 
 
-def subject(job: Job) -> str:
-    """What a job works on, in a few words from its payload."""
-    parts = (job.payload.get("task_id"), job.payload.get("strategy"), job.payload.get("name"))
-    return " · ".join(str(part) for part in parts if part)
-
-
 @dataclass(frozen=True)
 class JobRow:
     """A job and what may be done with it now."""
 
     job: Job
     title: str
-    subject: str
+    subject: Subject
     can_cancel: bool
     can_retry: bool
     can_pause: bool
@@ -104,21 +96,25 @@ class JobRow:
         return "pausing" if self.job.pause_requested_at else ""
 
 
-def rows(found: Sequence[Job], user: User) -> list[JobRow]:
-    """Jobs as `user` sees them."""
-    return [row(job, user) for job in found]
-
-
 def row(job: Job, user: User) -> JobRow:
     """A job as `user` sees it."""
+    return rows([job], user)[0]
+
+
+def rows(jobs: Sequence[Job], user: User) -> list[JobRow]:
+    """Jobs as `user` sees them, with what each is about."""
+    about = kinds.subjects(jobs)
+    return [_row(job, user, about[job.pk]) for job in jobs]
+
+
+def _row(job: Job, user: User, subject: Subject) -> JobRow:
     may = user.has_role("admin") or (user.has_role("researcher") and job.owner_id == user.pk)
-    known = dict(kinds_known())
     running = job.status == JobStatus.RUNNING
     asked_to_pause = running and job.pause_requested_at is not None
     return JobRow(
         job=job,
-        title=known.get(job.kind, job.kind),
-        subject=subject(job),
+        title=kinds.title_of(job.kind),
+        subject=subject,
         can_cancel=may and job.status in ACTIVE_STATUSES and job.cancel_requested_at is None,
         can_retry=may and job.status in _RETRIABLE,
         can_pause=may and job.status in ACTIVE_STATUSES and job.status != JobStatus.PAUSED and not asked_to_pause,
@@ -156,16 +152,6 @@ def log_lines(job: Job, limit: int = LOG_LIMIT) -> list[LogLine]:
 
 def log_line(kind: str, payload: Mapping[str, Any], at: datetime) -> LogLine | None:
     """An event as a line; None for what a log does not show."""
-    if kind == "log":
-        return LogLine(at, str(payload.get("level", "info")).lower(), str(payload.get("message", "")))
-    if kind == "status_change":
-        old, new = payload.get("old_status", ""), payload.get("new_status", "")
-        reason = payload.get("reason") or payload.get("error_message") or ""
-        words = f"{old} → {new}" if old else str(new)
-        level = "error" if new in {"failed", "timeout"} else "info"
-        return LogLine(at, level, f"{words}: {reason}" if reason else words)
-    if kind == "progress" and payload.get("note"):
-        share = payload.get("progress", payload.get("fraction"))
-        percent = f"{float(share):.0%} " if isinstance(share, int | float) else ""
-        return LogLine(at, "debug", f"{percent}{payload['note']}")
-    return None
+    said = reports.read(kind, payload)
+    line = said.line() if said is not None else None
+    return LogLine(at, line.level, line.text) if line is not None else None

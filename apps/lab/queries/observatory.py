@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Max, QuerySet, Sum
 from django.utils import timezone
 
 from apps.carbon.models import ResourceUsage
+from apps.core.jobs import kinds
 from apps.core.models import Job, JobStatus, Severity, SystemEvent, User
-from apps.experiments.models import ExperimentRun
 from apps.experiments.queries import observatory as experiments
 from apps.experiments.queries.experiments import ExperimentRow
 from apps.experiments.queries.observatory import ScoreCostPoint
@@ -137,29 +138,36 @@ def _stuck_queues(queues: Sequence[Queue], hosts: Sequence[Host]) -> list[Need]:
 
 
 def _failed_jobs(user: User) -> list[Need]:
-    """Failures of the last day by group; a solve that has been tried again no longer counts."""
+    """Failures of the last day by group; what has been tried again no longer counts."""
     jobs = Job.objects.filter(status__in=_ENDED_BADLY, finished_at__gte=timezone.now() - FAILURES_FOR)
-    jobs = jobs.filter(~Q(kind="solve") | Q(solve__isnull=False))
+    jobs = jobs.filter(retried_by__isnull=True)
     if not user.has_role("admin"):
         jobs = jobs.filter(owner=user)
-    name = ExperimentRun.objects.filter(pk=OuterRef("topic")).values("experiment_name")[:1]
-    groups = (
+    groups = list(
         jobs.order_by()
-        .values("kind", "topic", group_name=Subquery(name))
+        .values("kind", "topic")
         .annotate(n=Count("pk"), quarantined=Count("quarantined_at"), last=Max("finished_at"))
         .order_by("-last")[:SHOWN]
     )
+    about = kinds.groups((group["kind"], group["topic"]) for group in groups)
     return [
         Need(
             "failed",
             f"{group['n']:,} job{'' if group['n'] == 1 else 's'} failed",
-            (group["group_name"] or group["kind"])
+            (about[group["topic"]].title if group["topic"] in about else kinds.title_of(group["kind"]))
             + (f" · {group['quarantined']:,} quarantined" if group["quarantined"] else ""),
             f"/system/jobs/?status=failed&topic={group['topic']}" if group["topic"] else "/system/jobs/?status=failed",
             group["last"],
         )
         for group in groups
+        if group["topic"] in about or not _is_named(group)
     ]
+
+
+def _is_named(group: Mapping[str, Any]) -> bool:
+    """Whether its kind knows the groups its jobs belong to: one that it does not know any more is gone, and so is the need."""
+    kind = kinds.find(group["kind"])
+    return bool(group["topic"] and kind is not None and kind.groups is not None)
 
 
 def open_events() -> QuerySet[SystemEvent]:

@@ -110,8 +110,8 @@ def queues(known_hosts: list[Host]) -> list[Queue]:
     def queue(name: str) -> Queue:
         return rows.setdefault(name, Queue(name))
 
-    for name in kinds.names():
-        queue(kinds.get(name).queue)
+    for name in kinds.queues():
+        queue(name)
     for host in known_hosts:
         for row in host.workers:
             for name in row.worker.queues:

@@ -12,10 +12,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.core.access import member, page_role
 from apps.core.errors import Conflict
-from apps.core.jobs import job_cancel, job_pause, job_resume, job_retry
+from apps.core.jobs import job_cancel, job_pause, job_resume, job_retry, kinds
 from apps.core.models import Job, JobStatus, User
 from apps.core.returning import back
-from apps.experiments.models import ExperimentRun
 from apps.lab.lists import JOBS
 from apps.lab.queries import jobs as queries
 
@@ -32,13 +31,12 @@ def jobs(request: HttpRequest) -> HttpResponse:
 def job(request: HttpRequest, job_id: str) -> HttpResponse:
     """One job: its state, executions and log."""
     found = queries.job_get(job_id)
-    run = ExperimentRun.objects.filter(pk=found.topic).only("run_id", "experiment_id", "experiment_name").first()
     context = {
         "row": queries.row(found, member(request)),
         "job": found,
         "attempts": queries.attempts(found),
         "lines": queries.log_lines(found),
-        "run": run if found.topic else None,
+        "group": kinds.groups([(found.kind, found.topic)]).get(found.topic),
     }
     return render(request, "lab/job.html", context)
 

@@ -7,13 +7,12 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from pytest_django import DjangoAssertNumQueries
 
-from apps.carbon import attribution
-from apps.carbon.attribution import Attribution
 from apps.carbon.engine.estimates import core_dollars, core_joules
 from apps.carbon.models import ResourceUsage
 from apps.carbon.services import ALERT_MESSAGE, on_attempts_ended, usage_record
 from apps.core.jobs import kinds
-from apps.core.jobs.kinds import AttemptEnd, Usage
+from apps.core.jobs.kinds import AttemptEnd, Kind, Subject
+from apps.core.jobs.reports import Usage
 from apps.core.models import Job, SystemEvent
 from apps.tasks.models import ArcTask
 from tests.apps.experiments.conftest import make_task
@@ -75,8 +74,10 @@ def test_work_that_is_no_solve_is_booked_on_no_task(db: None) -> None:
 
 
 def test_kinds_say_themselves_what_they_worked_on(task: ArcTask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attribution, "_attributors", {})
-    attribution.register("drill", lambda job: Attribution(task_id=job.payload["on"]))
+    about = {
+        "drill": Kind("drill", "Drill", subjects=lambda jobs: {j.pk: Subject(task_id=j.payload["on"]) for j in jobs})
+    }
+    monkeypatch.setattr(kinds, "_kinds", about)
     book(Job.objects.create(kind="drill", payload={"on": task.pk}), Usage())
     assert ResourceUsage.objects.get().task_id == task.pk
 

@@ -20,6 +20,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.test import Client
 
 from apps.core.jobs.events import EventEntry, event_emit, events_emit
+from apps.core.jobs.reports import hear
 from apps.core.live import feed, tailer
 from apps.core.models import Artefact, ArtefactPart, EventFloor, Job, JobEvent, Role, User
 
@@ -92,7 +93,7 @@ def live(shared_database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tail
 def emit(topic: str = "t", *, type: str = "log", job: Job | None = None, **payload: Any) -> None:
     """One event, committed."""
     with transaction.atomic():
-        event_emit(type=type, payload=payload or {"level": "info", "message": "hello"}, job=job, topic=topic)
+        event_emit(hear(type, payload or {"level": "info", "message": "hello"}), job=job, topic=topic)
 
 
 def emit_many(count: int, topic: str = "t", *, start: int = 0) -> None:

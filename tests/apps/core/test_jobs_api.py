@@ -10,7 +10,8 @@ from django.test import Client
 
 from apps.core.jobs import JobSpec, job_enqueue, jobs_enqueue, kinds
 from apps.core.jobs.lease import claim
-from apps.core.jobs.settle import Verdict, settle
+from apps.core.jobs.settle import settle
+from apps.core.jobs.verdict import Verdict
 from apps.core.models import Job
 
 from .conftest import People, Program

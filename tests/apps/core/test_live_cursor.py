@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from apps.core.errors import Invalid
 from apps.core.jobs.events import event_emit
+from apps.core.jobs.reports import Log
 from apps.core.live import head_cursor, log, read_events
 from apps.core.live.log import EVERYTHING, Position, Scope
 from apps.core.models import Job, JobEvent
@@ -56,7 +57,7 @@ def test_the_head_of_an_empty_log_is_a_cursor_too() -> None:
 def test_a_rolled_back_event_leaves_no_gap_and_no_trace() -> None:
     cursor = head_cursor()
     with transaction.atomic():
-        event_emit(type="log", payload={"message": "never"}, topic="t")
+        event_emit(Log.heard({"message": "never"}), topic="t")
         transaction.set_rollback(True)
     emit_many(1)
     assert messages(read_events(after=cursor)) == ["0"]
@@ -75,7 +76,7 @@ def test_a_reader_sees_only_its_job_or_its_topic() -> None:
     emit("theirs", message="theirs")
     emit("mine", message="of the topic")
     with transaction.atomic():
-        event_emit(type="log", payload={"message": "of the job"}, job=job)
+        event_emit(Log.heard({"message": "of the job"}), job=job)
     assert messages(read_events(after=None, job_id=job.pk)) == ["of the job"]
     assert messages(read_events(after=None, topic="mine")) == ["of the topic", "of the job"]
     assert len(read_events(after=None).events) == 3
@@ -85,7 +86,7 @@ def test_the_rule_in_memory_and_the_rule_in_sql_agree() -> None:
     start = log.floor()
     for topic in ("a", "b", "c"):
         emit(topic)
-        emit(topic, type="progress", progress=0.5)
+        emit(topic, type="progress", fraction=0.5)
     everything = log.read(EVERYTHING, start).events
     for scope, count in (
         (EVERYTHING, 6),

@@ -9,6 +9,7 @@ import pytest
 from django.db import transaction
 
 from apps.core.jobs.events import event_emit
+from apps.core.jobs.reports import Log
 from apps.core.live import head_cursor, log, wakeup
 from apps.core.live import tailer as tailing
 from apps.core.live.feed import Feed
@@ -77,7 +78,7 @@ async def test_an_open_transaction_delays_only_its_own_events_on_sqlite_and_lose
 
     def write_slowly() -> None:
         with transaction.atomic():
-            event_emit(type="log", payload={"message": "slow"}, topic="t")
+            event_emit(Log.heard({"message": "slow"}), topic="t")
             time.sleep(0.4)
         loop.call_soon_threadsafe(committed.set)
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from apps.core.accounts import api_key_create, api_key_revoke, token_create
 from apps.core.jobs.events import event_emit
+from apps.core.jobs.reports import Log, Metrics, Progress, Result, StatusChange
 from apps.core.live import Event, head_cursor, socket, streams
 from apps.core.live.log import Position
 from apps.core.live.messages import message
@@ -34,11 +35,11 @@ async def test_each_type_has_its_published_shape(live: Tailer) -> None:
 
     def write() -> None:
         with transaction.atomic():
-            event_emit(type="log", payload={"level": "warn", "message": "careful"}, job=job)
-            event_emit(type="metrics", payload={"step": 3, "train_loss": 0.5, "learning_rate": 1e-4}, job=job)
-            event_emit(type="status_change", payload={"old_status": "running", "new_status": "timeout"}, job=job)
-            event_emit(type="progress", payload={"progress": 0.25, "note": "1 of 4"}, job=job)
-            event_emit(type="result", payload={"score": 1.0}, job=job)
+            event_emit(Log.heard({"level": "warn", "message": "careful"}), job=job)
+            event_emit(Metrics.heard({"step": 3, "train_loss": 0.5, "learning_rate": 1e-4}), job=job)
+            event_emit(StatusChange(old_status="running", new_status="timeout"), job=job)
+            event_emit(Progress(fraction=0.25, note="1 of 4"), job=job)
+            event_emit(Result(result={"score": 1.0}), job=job)
 
     async with Listener(f"/ws/events/?job={job.pk}", headers) as client:
         opened = await client.any()

@@ -11,7 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.core.jobs import kinds
-from apps.core.jobs.kinds import AttemptEnd, Finished, Usage
+from apps.core.jobs.kinds import AttemptEnd, Finished
+from apps.core.jobs.reports import Usage
 from apps.core.models import Job, JobStatus, Role, User
 from apps.experiments.engine import registry
 from apps.experiments.models import Experiment, Solve
@@ -139,7 +140,7 @@ def end(solve: Solve, outcome: str = JobStatus.COMPLETED, *, cpu: float = 2.0, *
             hook([AttemptEnd(job, job.attempt, usage, str(outcome))])
         on_finish = kinds.get(job.kind).on_finish
         assert on_finish is not None
-        on_finish(Finished(job=job, outcome=str(outcome), usage=usage, result=result, **more))
+        on_finish([Finished(job=job, outcome=str(outcome), usage=usage, result=result, **more)])
 
 
 def cells(experiment: Experiment) -> list[Solve]:

@@ -58,7 +58,7 @@ def test_the_log_gets_lines_with_the_keys_the_page_has(make: Make, tasks: list[A
     end(cells(made)[0])
     events = events_of(made, since)
     html = live._render(viewer, f"{made.runs.get().run_id}:log", events)
-    result = next(e for e in events if e.type == "result")
+    result = next(e for e in events if e.type == "cell")
     assert f'id="e{result.position.cursor}"' in html
     assert "a by echo (seed 0): solved, 2 core-s" in html
     assert html.count('class="log-line"') == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from django.db import connection
@@ -92,8 +92,8 @@ def test_one_hook_that_fails_spoils_no_other(
     made = make()
     bad = cells(made)[1].job_id
 
-    def hook(finished: kinds.Finished) -> None:
-        if finished.job.pk == bad:
+    def hook(finished: Sequence[kinds.Finished]) -> None:
+        if any(one.job.pk == bad for one in finished):
             raise ValueError("broken")
         on_finish(finished)
 

@@ -76,7 +76,7 @@ def test_a_finished_cell_is_scored_kept_metered_and_told(make: Make, tasks: list
     usage = ResourceUsage.objects.get(task_id="lab:a")
     assert (usage.strategy_type, usage.cpu_seconds, usage.energy_method) == ("echo", 2.0, "estimated")
     assert usage.estimated_cost == pytest.approx(2.0 * 0.05 / 3600)
-    assert JobEvent.objects.filter(topic=first.run_id, type="result").count() == 3
+    assert JobEvent.objects.filter(topic=first.run_id, type="cell").count() == 3
 
 
 def test_the_last_cell_completes_run_and_experiment_with_results(make: Make, tasks: list[ArcTask]) -> None:

@@ -102,8 +102,8 @@ def test_the_best_of_each_strategy_is_kept_where_enough_tasks_stand_behind_it(pe
 
 def test_failures_need_their_owner_and_the_admin_but_nobody_else(people: People) -> None:
     run = make_experiment(people.owner, "Dusk", "failed").runs.get()
-    make_job(people.owner, "failed", kind="thing", topic=run.pk)
-    make_job(people.owner, "timeout", kind="thing", topic=run.pk, quarantined_at=timezone.now())
+    make_job(people.owner, "failed", topic=run.pk)
+    make_job(people.owner, "timeout", topic=run.pk, quarantined_at=timezone.now())
     told = {user.username: queries.needs(user, [], []) for user in (people.owner, people.admin, people.other)}
     assert [(need.title, need.note) for need in told["olga"]] == [("2 jobs failed", "Dusk · 1 quarantined")]
     assert told["ada"] == told["olga"]
@@ -116,8 +116,7 @@ def test_a_solve_that_was_tried_again_no_longer_needs_anybody(people: People) ->
     cell.job = failed
     cell.save(update_fields=["job"])
     assert len(queries.needs(people.owner, [], [])) == 1
-    cell.job = make_job(people.owner, "queued")
-    cell.save(update_fields=["job"])
+    make_job(people.owner, "queued", retry_of=failed)
     assert queries.needs(people.owner, [], []) == []
 
 

@@ -1,0 +1,37 @@
+"""What a run says beside what its jobs say."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from apps.core.jobs.reports import Line, Report
+
+
+class CellEnd(Report):
+    """The end of a cell: how it ended, and what it scored where the truth is known."""
+
+    type: ClassVar[str] = "cell"
+    solve_id: str
+    position: int
+    task_id: str
+    strategy: str
+    seed: int
+    status: str
+    score: float | None = None
+    core_seconds: float = 0.0
+    submission_id: str | None = None
+
+    def line(self) -> Line:
+        """Which cell, how it ended, at what cost."""
+        where = f"{self.task_id.partition(':')[2]} by {self.strategy} (seed {self.seed})"
+        level = "error" if self.status in ("failed", "timeout") else "info"
+        return Line(level, f"{where}: {self._end()}, {self.core_seconds:.3g} core-s")
+
+    def _end(self) -> str:
+        if self.status != "completed":
+            return self.status.replace("timeout", "timed out")
+        if self.score is None:
+            return "answered, truth unknown"
+        if self.score >= 1:
+            return "solved"
+        return f"{100 * self.score:.0f} % solved" if self.score > 0 else "not solved"

@@ -1,14 +1,23 @@
-"""Makes `.venv` hold exactly what the requirements pin. Standard library only, so that any Python can run it.
+"""Makes `.venv` hold what the requirements pin: with uv, and with pip where uv cannot be had.
 
-Safe to run again and again, and after an interrupted earlier start: the stamp that says "done" is written last.
+Standard library only, so that any Python can run it. Safe to run again and again, twice at once, and after an
+interrupted earlier start: the stamp that says "done" is written last, and an installation cut off in the middle is
+not built upon.
 """
 
+from __future__ import annotations
+
 import argparse
+import ast
+import contextlib
+import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 OLDEST = (3, 11)
+UV = "uv==0.13.9"
+_SAME_IN_UV = ("index-url", "extra-index-url", "find-links", "constraint", "cert")
+"""What pip may be told of where packages come from, and uv calls by the same names."""
 
 
 def fail(message: str) -> NoReturn:
@@ -54,38 +66,119 @@ def is_finished(stamp_file: Path, wanted: str) -> bool:
     """Whether an earlier run finished with the same requirements and the environment still answers."""
     if not stamp_file.exists() or wanted not in stamp_file.read_text().splitlines():
         return False
-    return subprocess.run([str(PYTHON), "-c", "import django"], capture_output=True, check=False).returncode == 0
+    return _succeeds([str(PYTHON), "-c", "import django"])
+
+
+def _succeeds(command: Sequence[str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Two set-ups of the same folder take turns: the second finds everything done."""
+    with Path(__file__).open() as own:
+        try:
+            fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another set-up of this folder is under way; waiting for it ...", flush=True)
+            fcntl.flock(own, fcntl.LOCK_EX)
+        except OSError:  # a file system without locks
+            pass
+        yield
+
+
+def _unfinished() -> Path:
+    return VENV / "installing"
 
 
 def make_environment() -> None:
-    """Create `.venv`, replacing one whose interpreter no longer works."""
-    works = PYTHON.exists() and subprocess.run(
-        [str(PYTHON), "-m", "pip", "--version"], capture_output=True, check=False
-    )
-    if works and works.returncode == 0:
+    """Create `.venv`, replacing one whose interpreter no longer works or that holds half of an installation."""
+    if not _unfinished().exists() and _succeeds([str(PYTHON), "-c", ""]):
         return
     print("Making a virtual environment in .venv ...", flush=True)
     made = subprocess.run(
-        [sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "venv", "--without-pip", "--clear", str(VENV)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if made.returncode != 0:
         fail(f"Could not make a virtual environment in {VENV}:\n{(made.stderr or made.stdout).strip()}")
 
 
+def pip() -> list[str]:
+    """A pip that installs into `.venv`: the environment's own, else this Python's; where there is neither, it gets one."""
+    inside = [str(PYTHON), "-m", "pip"]
+    outside = [sys.executable, "-m", "pip", "--python", str(PYTHON)]
+    for command in (inside, outside):
+        if _succeeds([*command, "--version"]):
+            return command
+    given = subprocess.run([str(PYTHON), "-m", "ensurepip"], capture_output=True, text=True, check=False)
+    if given.returncode != 0:
+        fail(f"Could not put pip into {VENV}:\n{(given.stderr or given.stdout).strip()}")
+    return inside
+
+
+def uv() -> str | None:
+    """A uv to install with: one on the path, else the environment's own, fetched if need be; None where none can be had."""
+    own = str(VENV / "bin" / "uv")
+    for known in (shutil.which("uv"), own):
+        if known and _succeeds([known, "--version"]):
+            return known
+    fetched = _succeeds([*pip(), "install", "--quiet", "--no-input", "--force-reinstall", UV])
+    return own if fetched and _succeeds([own, "--version"]) else None
+
+
+def sources(configured: str) -> list[str]:
+    """The options that make uv look where pip's configuration (what `pip config list` prints) says packages come from.
+
+    uv takes nothing from pip's files and variables, and a company's mirror is often named only there.
+    """
+    said: dict[str, str] = {}
+    for section in ("global", "install", ":env:"):  # the later one counts, as in pip
+        for line in configured.splitlines():
+            name, _, value = line.partition("=")
+            if name in {f"{section}.{option}" for option in _SAME_IN_UV}:
+                said[name.rpartition(".")[2]] = str(ast.literal_eval(value))
+    return [part for option, places in said.items() for place in places.split() for part in (f"--{option}", place)]
+
+
+def ways_to_install() -> Iterator[list[str]]:
+    """Commands to try in turn, fastest first; each takes what to install as further arguments."""
+    program = uv()
+    with_pip = pip()
+    if program is not None:
+        asked = subprocess.run([*with_pip, "config", "list"], capture_output=True, text=True, check=False)
+        yield [
+            program, "pip", "install", "--quiet", "--python", str(PYTHON), "--index-strategy", "unsafe-best-match",
+            *sources(asked.stdout),
+        ]  # fmt: skip
+    yield [*with_pip, "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+
+
 def install(requirements: str) -> None:
     """Install the pinned requirements, quietly unless it fails."""
-    print(f"Installing {requirements} (a minute or two the first time) ...", flush=True)
-    command = [
-        str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input",
-        "--requirement", str(ROOT / requirements),
-    ]  # fmt: skip
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        errors = [line for line in done.stderr.splitlines() if "WARNING" not in line]
-        fail(
-            "Installing the requirements failed:\n  " + "\n  ".join(errors[-12:]) + "\n"
-            "Check the network or the package index, then run the same command again: it goes on where it stopped."
-        )
+    print(f"Installing {requirements} ...", flush=True)
+    errors: list[str] = []
+    for way in ways_to_install():
+        if errors:
+            print(f"uv failed ({errors[-1].strip()}); trying pip, which takes a minute or two ...", flush=True)
+        _unfinished().write_text("An installation was cut off: the next one starts with a new environment.\n")
+        command = [*way, "--requirement", str(ROOT / requirements)]
+        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode < 0:
+            fail(f"Installing the requirements was killed by signal {-done.returncode}. Run the same command again.")
+        _unfinished().unlink()  # it ended by itself: what it began is whole or taken back
+        if done.returncode == 0:
+            return
+        errors = [line for line in done.stderr.splitlines() if line.strip() and "WARNING" not in line] or ["no reason"]
+    fail(
+        "Installing the requirements failed:\n  " + "\n  ".join(errors[-12:]) + "\n"
+        "Check the network or the package index, then run the same command again: it goes on where it stopped."
+    )
 
 
 def main() -> None:
@@ -95,20 +188,17 @@ def main() -> None:
     requirements = "requirements-dev.txt" if parser.parse_args().dev else "requirements.txt"
     os.chdir(ROOT)
     check_interpreter()
-    stamp_file = VENV / "installed"
-    wanted = wanted_stamp(requirements)
-    if is_finished(stamp_file, wanted):
-        return
-    began = time.monotonic()
-    make_environment()
-    install(requirements)
-    kept = (
-        [line for line in stamp_file.read_text().splitlines() if wanted.split()[0] not in line]
-        if stamp_file.exists()
-        else []
-    )
-    stamp_file.write_text("\n".join([*kept, wanted]) + "\n")
-    print(f"Environment ready in {time.monotonic() - began:.0f} s.", flush=True)
+    with alone():
+        stamp_file = VENV / "installed"
+        wanted = wanted_stamp(requirements)
+        if is_finished(stamp_file, wanted):
+            return
+        began = time.monotonic()
+        make_environment()
+        install(requirements)
+        kept = stamp_file.read_text().splitlines() if stamp_file.exists() else []
+        stamp_file.write_text("\n".join([line for line in kept if wanted.split()[0] not in line] + [wanted]) + "\n")
+        print(f"Environment ready in {time.monotonic() - began:.0f} s.", flush=True)
 
 
 if __name__ == "__main__":

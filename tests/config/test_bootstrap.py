@@ -1,15 +1,19 @@
-"""Setting up from nothing: what a newcomer's machine may lack is said in words."""
+"""Setting up from nothing: what a newcomer's machine may lack is said in words, and nothing half done is built upon."""
 
 from __future__ import annotations
 
 import importlib.util
+import signal
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 60.0
 
 
 @pytest.fixture
@@ -22,6 +26,32 @@ def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(module, "PYTHON", tmp_path / ".venv" / "bin" / "python")
     return module
+
+
+@pytest.fixture
+def installing(bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Install with programs that are these Python texts instead of uv and pip; which of them ran is returned."""
+
+    def run(*ways: str) -> list[str]:
+        ran = tmp_path / "ran"
+        note = f"import sys; open({str(ran)!r}, 'a').write(sys.argv[1] + '\\n'); "
+        commands = [[sys.executable, "-c", note + way, str(number)] for number, way in enumerate(ways)]
+        monkeypatch.setattr(bootstrap, "ways_to_install", lambda: iter(commands))
+        bootstrap.VENV.mkdir(exist_ok=True)
+        try:
+            bootstrap.install("requirements.txt")
+        finally:
+            names = ran.read_text().split()
+        return names
+
+    return run
+
+
+def stand_in(bootstrap: ModuleType, script: str = f'exec {sys.executable} "$@"') -> None:
+    """An environment whose interpreter is this shell script."""
+    bootstrap.PYTHON.parent.mkdir(parents=True)
+    bootstrap.PYTHON.write_text(f"#!/bin/sh\n{script}\n")
+    bootstrap.PYTHON.chmod(0o755)
 
 
 def test_an_old_python_is_refused_with_the_remedy(
@@ -42,34 +72,120 @@ def test_a_python_without_venv_is_refused_with_the_package_to_install(
     assert "-venv" in capsys.readouterr().err
 
 
-def test_a_half_finished_environment_is_replaced(bootstrap: ModuleType) -> None:
-    broken = bootstrap.VENV / "bin"
-    broken.mkdir(parents=True)
-    (broken / "python").write_text("#!/bin/sh\nexit 1\n")
-    (broken / "python").chmod(0o755)
+def test_an_environment_whose_interpreter_is_broken_is_replaced(bootstrap: ModuleType) -> None:
+    stand_in(bootstrap, "exit 1")
     bootstrap.make_environment()
     assert (bootstrap.VENV / "pyvenv.cfg").exists()
+
+
+def test_a_sound_environment_is_kept_and_one_cut_off_while_installing_is_replaced(bootstrap: ModuleType) -> None:
+    stand_in(bootstrap)
+    mine = bootstrap.VENV / "mine"
+    mine.touch()
+    bootstrap.make_environment()
+    assert mine.exists()
+    (bootstrap.VENV / "installing").touch()
+    bootstrap.make_environment()
+    assert not mine.exists()
+    assert not (bootstrap.VENV / "installing").exists()
 
 
 def test_an_environment_counts_as_finished_only_with_its_stamp(bootstrap: ModuleType) -> None:
     wanted = bootstrap.wanted_stamp("requirements.txt")
     stamp = bootstrap.VENV / "installed"
     assert not bootstrap.is_finished(stamp, wanted)
-    (bootstrap.VENV / "bin").mkdir(parents=True)
-    bootstrap.PYTHON.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    bootstrap.PYTHON.chmod(0o755)
+    stand_in(bootstrap)
     stamp.write_text("requirements.txt 0000\n")
     assert not bootstrap.is_finished(stamp, wanted)
     stamp.write_text(wanted + "\n")
     assert bootstrap.is_finished(stamp, wanted)
 
 
-def test_a_failed_installation_names_the_cause_and_leaves_no_stamp(
-    bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_first_way_that_works_is_the_only_one_taken(
+    bootstrap: ModuleType, installing: Callable[..., list[str]]
 ) -> None:
-    monkeypatch.setattr(bootstrap, "PYTHON", Path(sys.executable))
-    (tmp_path / "requirements.txt").write_text("./there-is-no-such-package\n")
-    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
+    assert installing("", "") == ["0"]
+    assert not (bootstrap.VENV / "installing").exists()
+
+
+def test_where_uv_fails_pip_is_tried_and_the_cause_is_said(
+    installing: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert installing("sys.exit('no such mirror')", "") == ["0", "1"]
+    assert "uv failed (no such mirror); trying pip" in capsys.readouterr().out
+
+
+def test_a_failed_installation_names_the_cause_and_may_be_gone_on_with(
+    bootstrap: ModuleType, installing: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
-        bootstrap.install("requirements.txt")
-    assert "there-is-no-such-package" in capsys.readouterr().err
+        installing("sys.exit('first')", "sys.exit('there is no such package')")
+    assert "there is no such package" in capsys.readouterr().err
+    assert not (bootstrap.VENV / "installing").exists()
+
+
+def test_an_installer_that_was_killed_leaves_its_mark_and_nothing_goes_on_upon_its_half(
+    bootstrap: ModuleType, tmp_path: Path, installing: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    kill = f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"
+    with pytest.raises(SystemExit):
+        installing(kill, "")
+    assert (tmp_path / "ran").read_text().split() == ["0"]
+    assert (bootstrap.VENV / "installing").exists()
+    assert "killed by signal 9" in capsys.readouterr().err
+
+
+def test_without_uv_pip_is_the_only_way(bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "uv", lambda: None)
+    monkeypatch.setattr(bootstrap, "pip", lambda: ["pip"])
+    assert [way[:2] for way in bootstrap.ways_to_install()] == [["pip", "install"]]
+
+
+def test_a_uv_on_the_path_is_used_and_one_that_does_not_run_is_not(
+    bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "uv"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    monkeypatch.setattr(bootstrap, "pip", lambda: ["false"])  # nothing can be fetched
+    assert bootstrap.uv() == str(program)
+    program.write_text("#!/bin/sh\nexit 1\n")
+    assert bootstrap.uv() is None
+
+
+def test_uv_looks_for_packages_where_pip_is_told_to(bootstrap: ModuleType) -> None:
+    configured = (
+        ":env:.index-url='https://mirror.example/simple'\n"
+        "global.index-url='https://old.example/simple'\n"
+        "global.extra-index-url='https://a.example/simple\\nhttps://b.example/simple'\n"
+        "install.find-links='/srv/wheels'\n"
+        "global.timeout='60'\n"
+    )
+    assert bootstrap.sources(configured) == [
+        "--index-url", "https://mirror.example/simple",
+        "--extra-index-url", "https://a.example/simple",
+        "--extra-index-url", "https://b.example/simple",
+        "--find-links", "/srv/wheels",
+    ]  # fmt: skip
+    assert bootstrap.sources("") == []
+
+
+def test_two_set_ups_of_one_folder_take_turns(bootstrap: ModuleType) -> None:
+    order: list[str] = []
+    started = threading.Event()
+
+    def second() -> None:
+        started.set()
+        with bootstrap.alone():
+            order.append("second")
+
+    with bootstrap.alone():
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert started.wait(PATIENCE)
+        thread.join(0.2)  # it must not get through, however long it is given
+        order.append("first")
+    thread.join(PATIENCE)
+    assert order == ["first", "second"]

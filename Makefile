@@ -3,7 +3,7 @@
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do $$p -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && command -v $$p && exit; done; echo python3)
 BIN := .venv/bin
 
-.PHONY: run test setup setup-dev lint types check clean help
+.PHONY: run test test-changed setup setup-dev lint types check clean help
 
 run:  ## set up, start everything, print one link
 	@"$(PYTHON)" config/bootstrap.py
@@ -11,6 +11,9 @@ run:  ## set up, start everything, print one link
 
 test: setup-dev  ## every test, on SQLite and on PostgreSQL and Redis where they can be had
 	@$(BIN)/python -m tests.run
+
+test-changed: setup-dev  ## only the tests touched by what differs from main, on SQLite
+	@$(BIN)/python -m tests.changed
 
 setup:
 	@"$(PYTHON)" config/bootstrap.py

@@ -103,11 +103,16 @@ def main() -> int:
         if extra is not None:
             folders = [folder for folder in WITH_DATABASE if (ROOT / folder).exists()]
             run_pytest("PostgreSQL and Redis", [*PARALLEL, *folders], extra, outcome)
+    run_browser(["tests/e2e"], outcome)
+    return close(outcome)
+
+
+def run_browser(arguments: Sequence[str], outcome: Outcome) -> None:
+    """The tests that drive a browser, where there is one."""
     if any(shutil.which(name) for name in BROWSERS):
-        run_pytest("Browser", ["tests/e2e"], {}, outcome)
+        run_pytest("Browser", arguments, {}, outcome)
     else:
         outcome.lacking.append("the tests in a browser: no chromium (Debian: apt install chromium)")
-    return close(outcome)
 
 
 def close(outcome: Outcome) -> int:

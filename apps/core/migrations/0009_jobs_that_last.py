@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0007_priority_within_a_user'),
+        ('core', '0008_artefacts'),
     ]
 
     operations = [

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from django.conf import settings
 
 from apps.core.artefacts import artefacts_collect
-from apps.core.jobs import kinds, sweep
+from apps.core.jobs import kinds, sweep, upkeep
 from workers import orphans
 from workers.steady import AWAY, renew_connection, writing
 
@@ -20,6 +20,7 @@ logger = logging.getLogger("terrarium.workers")
 SWEEP_SECONDS = 1.0
 RING_SECONDS = 5.0
 WORKERS_SECONDS = 30.0
+UPKEEP_SECONDS = 60.0
 RETENTION_SECONDS = 900.0
 
 
@@ -40,6 +41,7 @@ class Sweeper:
         self._due = {
             "ring": now + RING_SECONDS,
             "workers": now,
+            "upkeep": now,
             "retention": now + 20 + RETENTION_SECONDS * random.random(),
         }
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
@@ -80,6 +82,7 @@ class Sweeper:
         self._swept_at = _clock()
         self._every("ring", RING_SECONDS, lambda: sweep.ring_waiting(self._known_queues()))
         self._every("workers", WORKERS_SECONDS, self._bury)
+        self._every("upkeep", UPKEEP_SECONDS, self._look_after)
         self._every("retention", RETENTION_SECONDS, self._forget)
 
     def _bury(self) -> None:
@@ -88,6 +91,14 @@ class Sweeper:
         found = orphans.kill_orphans()
         if found:
             logger.warning("%d processes had outlived their worker; killed", found)
+
+    @staticmethod
+    def _look_after() -> None:
+        """What apps asked to be looked after."""
+        with writing():
+            done = upkeep.look_after_all()
+        for name, found in done.items():
+            logger.warning("looked after %s: %d", name, found)
 
     def _known_queues(self) -> set[str]:
         return {*self._queues, *kinds.queues()}

@@ -49,12 +49,14 @@ def events_emit(entries: Sequence[EventEntry]) -> None:
     for entry in entries:
         if entry.job_id:
             counts[entry.job_id] = counts.get(entry.job_id, 0) + 1
+    alike: dict[int, list[str]] = {}
+    for job_id in sorted(counts):
+        alike.setdefault(counts[job_id], []).append(job_id)
     with transaction.atomic():
         numbered: dict[str | None, Job] = {}
-        for job_id in sorted(counts):
-            rows = update_returning(Job.objects.filter(pk=job_id), last_seq=F("last_seq") + counts[job_id])
-            if rows:
-                numbered[job_id] = rows[0]
+        for count, job_ids in sorted(alike.items()):
+            for job in update_returning(Job.objects.filter(pk__in=job_ids), last_seq=F("last_seq") + count):
+                numbered[job.pk] = job
         write(
             [(numbered.get(entry.job_id), entry) for entry in entries if not entry.job_id or entry.job_id in numbered]
         )

@@ -27,6 +27,7 @@ from typing import Any
 AIM_MS = 100.0
 STRATEGIES = ("program_synthesis", "imported_a", "imported_b", "imported_c")
 TASKS_A_RUN = 400
+HEAD = "# Pages on a lab that has been used\n\nMade by `python -m bench.pages` (see its text for what is seeded).\n\n"
 BATCH = 2000
 
 
@@ -371,7 +372,7 @@ def main(argv: list[str] | None = None) -> int:
         lines = _run(args)
     print("\n".join(lines))
     if args.out:
-        _write(Path(args.out), lines)
+        write_section(Path(args.out), lines, head=HEAD)
     return 0
 
 
@@ -429,11 +430,8 @@ def _run(args: argparse.Namespace) -> list[str]:
     ]
 
 
-def _write(path: Path, lines: list[str]) -> None:
-    """Renew the section with this heading; the others stay."""
-    head = (
-        "# Pages on a lab that has been used\n\nMade by `python -m bench.pages` (see its text for what is seeded).\n\n"
-    )
+def write_section(path: Path, lines: list[str], *, head: str) -> None:
+    """Renew the section with this heading in a file that begins with `head`; the others stay."""
     old = path.read_text("utf-8") if path.exists() else head
     sections = old.split("\n## ")
     kept = {part.split("\n", 1)[0]: part for part in sections[1:]}

@@ -201,7 +201,11 @@ class Solve(models.Model):
                 name="experiments_solve_terminal_means_finished",
             ),
         ]
-        indexes = [models.Index(fields=["run", "status"], name="experiments_solve_run_status")]
+        indexes = [
+            models.Index(fields=["run", "status"], name="experiments_solve_run_status"),
+            # "Is any cell of this run open?", asked whenever one ends; `services.settle` says why it holds `tries`.
+            models.Index(fields=["run", "tries"], condition=Q(finished_at__isnull=True), name="experiments_solve_open"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.task_id} by {self.strategy} (seed {self.seed})"

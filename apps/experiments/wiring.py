@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.core.jobs import kinds, reports
+from apps.core.jobs import kinds, reports, upkeep
 from apps.core.jobs.kinds import Kind
 from apps.experiments import live, task_tab
 from apps.experiments.engine import registry
@@ -12,12 +12,13 @@ from apps.experiments.models import TaskSubmission
 from apps.experiments.queries.subjects import jobs_matching, run_subjects, solve_subjects
 from apps.experiments.reports import CellEnd
 from apps.experiments.services.cells import on_finish, on_status
+from apps.experiments.services.lost import lost_cells_close
 from apps.experiments.services.runs import KIND, on_retry
 from apps.tasks.registry import TaskTab, solved_tasks_register, task_tab_register
 
 
 def register() -> None:
-    """Make the kind of job, what runs say, the solved tasks and the tab on a task's page known."""
+    """Make the kind of job, its upkeep, what runs say, the solved tasks and the tab on a task's page known."""
     kinds.register(
         Kind(
             name=KIND,
@@ -32,6 +33,7 @@ def register() -> None:
         )
     )
     reports.register(CellEnd)
+    upkeep.register("cells whose job has ended", lost_cells_close)
     solved_tasks_register(_solved_tasks, registry.names)
     task_tab_register(
         TaskTab(name="submissions", title="Submissions", order=10, render=task_tab.render, count=task_tab.count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +31,24 @@ class TaskContent:
 
 
 def task_content(*, task_id: str, version: int) -> TaskContent:
-    """The pairs of `version` of a task: the current row where it is that, the kept version otherwise."""
-    current = ArcTask.objects.filter(task_id=task_id, version=version).only("train_examples", "tests").first()
-    kept = current or ArcTaskVersion.objects.filter(task_id=task_id, version=version).first()
-    if kept is None:
-        raise NotFound(f"Task {task_id} has no version {version}.")
-    return TaskContent(task_id=task_id, version=version, train=kept.train_examples, tests=kept.tests)
+    """The pairs of `version` of a task: of the current row where it is that, of the kept version otherwise."""
+    return task_contents({(task_id, version)})[task_id, version]
+
+
+def task_contents(wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], TaskContent]:
+    """The pairs of several versions of tasks, by id and version; two statements at most."""
+    ids = sorted({task_id for task_id, _ in wanted})
+    found: dict[tuple[str, int], TaskContent] = {}
+    current = ArcTask.objects.filter(task_id__in=ids).only("version", "train_examples", "tests")
+    for row in current:
+        if (row.task_id, row.version) in wanted:
+            found[row.task_id, row.version] = TaskContent(row.task_id, row.version, row.train_examples, row.tests)
+    older = sorted({task_id for task_id, version in wanted if (task_id, version) not in found})
+    for kept in ArcTaskVersion.objects.filter(task_id__in=older) if older else ():
+        if (kept.task_id, kept.version) in wanted:
+            key = (kept.task_id, kept.version)
+            found[key] = TaskContent(*key, kept.train_examples, kept.tests)
+    for task_id, version in wanted:
+        if (task_id, version) not in found:
+            raise NotFound(f"Task {task_id} has no version {version}.")
+    return found

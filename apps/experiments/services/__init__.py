@@ -14,6 +14,7 @@ from apps.experiments.services.experiments import (
     spec_of,
 )
 from apps.experiments.services.first_light import first_experiment_ensure
+from apps.experiments.services.lost import lost_cells_close
 from apps.experiments.services.runs import (
     cell_retry,
     experiment_cancel,
@@ -41,6 +42,7 @@ __all__ = [
     "experiment_start",
     "experiment_update",
     "first_experiment_ensure",
+    "lost_cells_close",
     "on_finish",
     "on_status",
     "selection_of",

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from apps.core.access import require_owner, require_role
 from apps.core.errors import Conflict, Invalid, NotFound
 from apps.core.models import Role, User
-from apps.experiments.models import Experiment, ExperimentStatus
+from apps.experiments.models import Experiment, ExperimentRun, ExperimentStatus, Solve
 from apps.experiments.schemas import MAX_CELLS, ExperimentSpec, Name, Prose, TaskSelection
 from apps.experiments.strategies import Problem, check_configs
 from apps.tasks.criteria import TaskCriteria, tasks_matching
@@ -146,6 +146,9 @@ def experiment_duplicate(*, experiment: Experiment, by: User) -> Experiment:
 def experiment_delete(*, experiment: Experiment, by: User) -> None:
     """Remove an experiment with its runs and answers. Strategy metrics and the ledger stay."""
     require_owner(by, experiment.created_by_id)
+    # In the order in which cells that end meanwhile take them: else each would wait for the other.
+    for rows in (Solve.objects.filter(run__experiment=experiment), ExperimentRun.objects.filter(experiment=experiment)):
+        list(rows.select_for_update(of=("self",)).order_by("pk").values_list("pk"))
     standing = Experiment.objects.select_for_update().filter(pk=experiment.pk).first()
     if standing is None:
         raise NotFound("This experiment is gone already.")

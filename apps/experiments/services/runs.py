@@ -7,12 +7,13 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from apps.core.access import require_owner
 from apps.core.errors import Conflict, NotFound
 from apps.core.ids import new_solve_id
 from apps.core.jobs import JobSpec, jobs_enqueue, topic_cancel, topic_pause, topic_resume
+from apps.core.jobs.clock import finish_time
 from apps.core.models import ACTIVE_STATUSES, Job, User
 from apps.experiments.models import (
     TERMINAL_SOLVES,
@@ -22,8 +23,8 @@ from apps.experiments.models import (
     Solve,
     SolveStatus,
 )
-from apps.experiments.services.cancelling import waiting_cells_cancel
 from apps.experiments.services.experiments import experiment_check, refuse, selection_of, spec_of
+from apps.experiments.services.lost import lost_cells_close
 from apps.experiments.services.settle import ACTIVE, run_settle, status_emit
 from apps.experiments.strategies import versioned
 from apps.tasks.criteria import tasks_matching
@@ -69,7 +70,7 @@ def experiment_rerun(*, experiment: Experiment, by: User) -> ExperimentRun:
 def _claim(experiment: Experiment, *, frm: Iterable[str], verb: str) -> Experiment:
     """Move the experiment to `in_progress` if it is where it must be; the row is ours until we commit."""
     moved = Experiment.objects.filter(pk=experiment.pk, status__in=frm).update(
-        status=ExperimentStatus.IN_PROGRESS, started_at=timezone.now(), completed_at=None
+        status=ExperimentStatus.IN_PROGRESS, started_at=Now(), completed_at=None
     )
     standing = Experiment.objects.filter(pk=experiment.pk).first()
     if standing is None:
@@ -91,7 +92,9 @@ def _run_create(experiment: Experiment, tasks: Sequence[tuple[str, int]]) -> Exp
         strategy_config=versioned(experiment.strategy_configs),
         seeds=experiment.seeds,
         cells_total=len(tasks) * len(rows),
+        started_at=Now(),
     )
+    run.refresh_from_db(fields=["started_at"])
     cells = [
         Solve(run=run, task_id=task_id, task_version=version, strategy=strategy, seed=seed, solve_id=new_solve_id())
         for task_id, version in tasks
@@ -139,7 +142,7 @@ def latest_run(experiment: Experiment) -> ExperimentRun:
 def experiment_pause(*, experiment: Experiment, by: User) -> None:
     """Hold what waits; what runs goes back to waiting."""
     require_owner(by, experiment.created_by_id)
-    _jobs_lock(experiment)
+    _jobs_hold(experiment)
     run = _move(experiment, frm=(ExperimentStatus.IN_PROGRESS,), to=ExperimentStatus.PAUSED, verb="paused")
     topic_pause(topic=run.run_id, by=by)
 
@@ -148,7 +151,7 @@ def experiment_pause(*, experiment: Experiment, by: User) -> None:
 def experiment_resume(*, experiment: Experiment, by: User) -> None:
     """Go on after a pause."""
     require_owner(by, experiment.created_by_id)
-    _jobs_lock(experiment)
+    _jobs_hold(experiment)
     run = _move(experiment, frm=(ExperimentStatus.PAUSED,), to=ExperimentStatus.IN_PROGRESS, verb="resumed")
     topic_resume(topic=run.run_id, by=by)
 
@@ -157,23 +160,27 @@ def experiment_resume(*, experiment: Experiment, by: User) -> None:
 def experiment_cancel(*, experiment: Experiment, by: User) -> None:
     """Stop for good: what waits ends now, what runs is stopped; what was solved stays."""
     require_owner(by, experiment.created_by_id)
-    _jobs_lock(experiment)
+    _jobs_hold(experiment)
+    _rows_hold(Solve.objects.filter(run=latest_run(experiment), finished_at__isnull=True))
     run = _move(experiment, frm=ACTIVE, to=ExperimentStatus.CANCELLED, verb="cancelled")
-    waiting_cells_cancel(run)
     topic_cancel(topic=run.run_id, by=by)
+    lost_cells_close(run_id=run.run_id)
     run_settle(run_id=run.run_id)
 
 
-def _jobs_lock(experiment: Experiment) -> None:
+def _jobs_hold(experiment: Experiment) -> None:
     """Take the jobs before the run: a worker that ends a job holds them in that order too, so nobody waits in a ring."""
-    waiting = Job.objects.filter(topic=latest_run(experiment).run_id, status__in=ACTIVE_STATUSES)
-    list(waiting.select_for_update().order_by("pk").values_list("pk"))
+    _rows_hold(Job.objects.filter(topic=latest_run(experiment).run_id, status__in=ACTIVE_STATUSES))
+
+
+def _rows_hold(rows: QuerySet[Any]) -> None:
+    list(rows.select_for_update().order_by("pk").values_list("pk"))
 
 
 def _move(experiment: Experiment, *, frm: Iterable[str], to: str, verb: str) -> ExperimentRun:
     """Compare-and-set the state of the latest run and of its experiment."""
     run = latest_run(experiment)
-    ended = {"completed_at": timezone.now()} if to == ExperimentStatus.CANCELLED else {}
+    ended = {"completed_at": finish_time()} if to == ExperimentStatus.CANCELLED else {}
     moved = ExperimentRun.objects.filter(pk=run.pk, status__in=frm).update(status=to, **ended)
     if not moved:
         raise Conflict(f"This experiment is {run.get_status_display().lower()}; it cannot be {verb} now.")
@@ -182,30 +189,32 @@ def _move(experiment: Experiment, *, frm: Iterable[str], to: str, verb: str) -> 
     return run
 
 
-@transaction.atomic
 def experiment_retry_failed(*, experiment: Experiment, by: User) -> int:
-    """Give the cells that failed, ran out of time or were cancelled another job each; how many there are."""
+    """Give the cells that failed, ran out of time, were cancelled or lost their job another job each; how many there are."""
     require_owner(by, experiment.created_by_id)
     run = latest_run(experiment)
-    cells = _to_retry(run, Solve.objects.filter(run=run, status__in=RETRIABLE))
-    if not cells:
-        raise Conflict("Nothing failed in this run: there is nothing to retry.")
-    _renew(experiment, run, cells)
+    lost_cells_close(run_id=run.run_id)
+    with transaction.atomic():
+        cells = _to_retry(run, Solve.objects.filter(run=run, status__in=RETRIABLE))
+        if not cells:
+            raise Conflict("Nothing failed in this run: there is nothing to retry.")
+        _renew(experiment, run, cells)
     return len(cells)
 
 
-@transaction.atomic
 def cell_retry(*, solve: Solve, by: User) -> None:
-    """Do one finished cell again."""
+    """Do one finished cell again, or one whose job has ended without it."""
     experiment = solve.run.experiment
     require_owner(by, experiment.created_by_id)
     run = latest_run(experiment)
     if solve.run_id != run.run_id:
         raise Conflict(_EARLIER)
-    cells = _to_retry(run, Solve.objects.filter(pk=solve.pk, status__in=TERMINAL_SOLVES))
-    if not cells:
-        raise Conflict("This cell has not finished yet; it can be retried when it has.")
-    _renew(experiment, run, cells)
+    lost_cells_close(run_id=run.run_id)
+    with transaction.atomic():
+        cells = _to_retry(run, Solve.objects.filter(pk=solve.pk, status__in=TERMINAL_SOLVES))
+        if not cells:
+            raise Conflict("This cell has not finished yet; it can be retried when it has.")
+        _renew(experiment, run, cells)
 
 
 def on_retry(old: Job, fresh: Job) -> None:
@@ -224,11 +233,14 @@ _EARLIER = "This cell belongs to an earlier run, which stays as it is. Retry it 
 
 
 def _to_retry(run: ExperimentRun, cells: QuerySet[Solve]) -> list[Solve]:
-    """The cells, in order, with the run held; refused while it is paused."""
-    standing = ExperimentRun.objects.select_for_update().only("status").get(pk=run.pk)
+    """The cells, in order, held, and then the run; refused while it is paused."""
+    held = list(cells.select_for_update().order_by("pk"))
+    standing = ExperimentRun.objects.select_for_update().only("status").filter(pk=run.pk).first()
+    if standing is None:
+        raise NotFound("This experiment is gone.")
     if standing.status == ExperimentStatus.PAUSED:
         raise Conflict("This experiment is paused. Resume it, then retry.")
-    return list(cells.order_by("position"))
+    return sorted(held, key=lambda cell: cell.position)
 
 
 def _renew(experiment: Experiment, run: ExperimentRun, cells: list[Solve]) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-
-from django.utils import timezone
+from collections.abc import Iterable
 
 from apps.core.jobs import event_emit
+from apps.core.jobs.clock import finish_time
 from apps.core.jobs.reports import StatusChange
 from apps.experiments.models import (
-    TERMINAL_SOLVES,
     Experiment,
     ExperimentRun,
     ExperimentStatus,
@@ -22,33 +21,54 @@ from apps.experiments.queries.figures import run_figures
 ACTIVE = (ExperimentStatus.IN_PROGRESS, ExperimentStatus.PAUSED)
 
 
+def runs_settle(*, run_ids: Iterable[str]) -> None:
+    """End those of these runs that have no open cell left. Call it inside the transaction that closed cells of theirs."""
+    for run_id in sorted(run_ids):
+        run_settle(run_id=run_id)
+
+
 def run_settle(*, run_id: str) -> bool:
     """End the run if every cell is terminal; whether it did. Call it inside the transaction that closed a cell.
 
     The row lock makes two workers that finish the last two cells at once take turns: the one that comes second
-    counts after the first has committed, and so sees no open cell. (SQLite's write transactions take turns anyway.)
+    looks after the first has committed, and so sees no open cell. (SQLite's write transactions take turns anyway.)
     """
-    run = ExperimentRun.objects.select_for_update().defer("task_ids", "metrics", "strategy_config").get(run_id=run_id)
-    if Solve.objects.filter(run_id=run_id).exclude(status__in=TERMINAL_SOLVES).exists():
+    rows = ExperimentRun.objects.select_for_update().only("number", "status", "experiment_id")
+    run = rows.get(run_id=run_id)
+    if cell_is_open(run_id=run_id):
         return False
-    now = timezone.now()
     results = run_figures(run_id=run_id, number=run.number).model_dump(mode="json")
     ExperimentRun.objects.filter(run_id=run_id).update(metrics=results)
-    Experiment.objects.filter(pk=run.experiment_id).update(results=results)
     ended, log = _verdict(run_id)
     changed = ExperimentRun.objects.filter(run_id=run_id, status__in=ACTIVE).update(
-        status=ended, completed_at=now, error_log=log
+        status=ended, completed_at=finish_time(), error_log=log
     )
+    if not ExperimentRun.objects.filter(experiment_id=run.experiment_id, number__gt=run.number).exists():
+        # A cancelled run may settle when the experiment already runs again: its figures are then its own only.
+        Experiment.objects.filter(pk=run.experiment_id).update(results=results)
+        if changed:
+            Experiment.objects.filter(pk=run.experiment_id, status__in=ACTIVE).update(
+                status=ended, completed_at=finish_time()
+            )
     if changed:
-        Experiment.objects.filter(pk=run.experiment_id, status__in=ACTIVE).update(status=ended, completed_at=now)
         status_emit(run_id=run_id, old=run.status, new=ended)
     return bool(changed)
 
 
+def cell_is_open(*, run_id: str) -> bool:
+    """Whether any cell of the run has not ended: one look into the index of open cells, however large the run.
+
+    The order is one that only this index has. PostgreSQL would otherwise expect to meet an open cell early in any
+    scan, and read every cell that has ended first.
+    """
+    still = Solve.objects.filter(run_id=run_id, finished_at__isnull=True)
+    return still.order_by("tries").values_list("pk").first() is not None
+
+
 def _verdict(run_id: str) -> tuple[str, str | None]:
     """Completed, unless not one cell got as far as an answer; then failed, with the reasons most often given."""
-    ends = Counter(Solve.objects.filter(run_id=run_id).values_list("status", flat=True))
-    if not ends or set(ends) - {SolveStatus.FAILED, SolveStatus.TIMEOUT}:
+    ends = set(Solve.objects.filter(run_id=run_id).order_by().values_list("status", flat=True).distinct())
+    if not ends or ends - {SolveStatus.FAILED, SolveStatus.TIMEOUT}:
         return ExperimentStatus.COMPLETED, None
     reasons = Counter(
         TaskSubmission.objects.filter(run_id=run_id)

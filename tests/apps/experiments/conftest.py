@@ -1,4 +1,4 @@
-"""People, tasks and experiments for these tests; and a way to end jobs without a worker."""
+"""People, tasks and experiments for these tests; and a worker that does what it is told."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import make_password
-from django.db import transaction
-from django.utils import timezone
 
-from apps.core.jobs import kinds
-from apps.core.jobs.kinds import AttemptEnd, Finished
+from apps.core.jobs.lease import claim
 from apps.core.jobs.reports import Usage
+from apps.core.jobs.settle import settle
+from apps.core.jobs.verdict import Outcome, Verdict
 from apps.core.models import Job, JobStatus, Role, User
 from apps.experiments.engine import registry
 from apps.experiments.models import Experiment, Solve
@@ -125,22 +124,26 @@ def answer_of(solve: Solve) -> dict[str, Any]:
     }
 
 
-def end(solve: Solve, outcome: str = JobStatus.COMPLETED, *, cpu: float = 2.0, **more: Any) -> None:
-    """End a cell's job as the job layer would: one transaction, attempt hooks and `on_finish` within."""
-    with transaction.atomic():
-        job = Job.objects.select_for_update().get(pk=solve.job_id)
-        job.attempt = max(1, job.attempt)
-        usage = Usage(cpu_seconds=cpu, wall_seconds=cpu * 1.5, peak_memory_mb=64.0)
-        result = more.pop("result", answer_of(solve) if outcome == JobStatus.COMPLETED else None)
-        Job.objects.filter(pk=job.pk).update(
-            status=outcome, attempt=job.attempt, finished_at=timezone.now(), lease_expires_at=None, worker=""
-        )
-        job.status = outcome
-        for hook in kinds.attempt_hooks():
-            hook([AttemptEnd(job, job.attempt, usage, str(outcome))])
-        on_finish = kinds.get(job.kind).on_finish
-        assert on_finish is not None
-        on_finish([Finished(job=job, outcome=str(outcome), usage=usage, result=result, **more)])
+WORKER = "tests"
+LEASE_SECONDS = 600.0
+
+
+def begin(solve: Solve) -> Job:
+    """Let a worker claim the job of this cell, before all others in the queue."""
+    Job.objects.filter(pk=solve.job_id, status=JobStatus.QUEUED).update(fair_tag=-1.0)
+    (job,) = claim(queue="cpu", worker=WORKER, host=WORKER, lease_seconds=LEASE_SECONDS, limit=1)
+    assert job.pk == solve.job_id
+    return job
+
+
+def end(solve: Solve, outcome: Outcome = "completed", *, cpu: float = 2.0, **more: Any) -> Job:
+    """Have a worker execute the job of this cell to its end: claimed (unless it runs already) and settled as workers do."""
+    job = Job.objects.get(pk=solve.job_id)
+    if job.status != JobStatus.RUNNING:
+        job = begin(solve)
+    usage = Usage(cpu_seconds=cpu, wall_seconds=cpu * 1.5, peak_memory_mb=64.0)
+    result = more.pop("result", answer_of(solve) if outcome == "completed" else None)
+    return settle(job.pk, job.attempt, Verdict(outcome, usage, result=result, **more))
 
 
 def cells(experiment: Experiment) -> list[Solve]:

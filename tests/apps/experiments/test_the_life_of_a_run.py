@@ -1,18 +1,17 @@
-"""From creation to completion, one cell at a time, without a worker."""
+"""From creation to completion, one cell at a time: claimed and settled as workers do, without processes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
-from django.utils import timezone
 
 from apps.carbon.models import ResourceUsage
 from apps.core.errors import Conflict, Forbidden, Invalid
 from apps.core.jobs import job_cancel, job_retry
-from apps.core.models import Job, JobEvent, JobStatus, User
-from apps.experiments.models import Experiment, ExperimentResult, SolveStatus, StrategyMetric, TaskSubmission
+from apps.core.jobs.verdict import Outcome
+from apps.core.models import Job, JobEvent, User
+from apps.experiments.models import Experiment, ExperimentResult, Solve, SolveStatus, StrategyMetric, TaskSubmission
 from apps.experiments.services import (
     cell_retry,
     experiment_cancel,
@@ -25,7 +24,7 @@ from apps.experiments.services import (
     experiment_start,
 )
 from apps.tasks.models import ArcTask
-from tests.apps.experiments.conftest import cells, end, spec
+from tests.apps.experiments.conftest import begin, cells, end, spec
 
 pytestmark = pytest.mark.django_db
 Make = Callable[..., Experiment]
@@ -105,13 +104,13 @@ def test_the_last_cell_completes_run_and_experiment_with_results(make: Make, tas
 @pytest.mark.parametrize(
     ("outcome", "error", "expected"),
     [
-        (JobStatus.FAILED, "crashed", ("failed", "crashed", 0.0, False)),
-        (JobStatus.TIMEOUT, "", ("timeout", "timeout", 0.0, False)),
-        (JobStatus.CANCELLED, "cancelled", ("cancelled", "cancelled", None, None)),
+        ("failed", "crashed", ("failed", "crashed", 0.0, False)),
+        ("timeout", "", ("timeout", "timeout", 0.0, False)),
+        ("cancelled", "cancelled", ("cancelled", "cancelled", None, None)),
     ],
 )
 def test_a_cell_that_ends_badly_still_has_its_submission(
-    make: Make, tasks: list[ArcTask], outcome: str, error: str, expected: tuple[object, ...]
+    make: Make, tasks: list[ArcTask], outcome: Outcome, error: str, expected: tuple[object, ...]
 ) -> None:
     made = make()
     cell = cells(made)[0]
@@ -122,7 +121,7 @@ def test_a_cell_that_ends_badly_still_has_its_submission(
     assert (answer.predictions, answer.predicted_output) == ([], [])
     assert cell.submission_id == answer.pk
     assert answer.experiment_result.experiment_id == made.pk
-    assert StrategyMetric.objects.count() == (0 if outcome == JobStatus.CANCELLED else 1)
+    assert StrategyMetric.objects.count() == (0 if outcome == "cancelled" else 1)
 
 
 def test_nothing_found_is_an_answer_not_a_failure(make: Make, tasks: list[ArcTask]) -> None:
@@ -168,7 +167,7 @@ def test_a_task_whose_truth_is_unknown_is_answered_but_not_scored(make: Make, ta
 def test_a_run_where_every_cell_failed_has_failed_and_says_why(make: Make, tasks: list[ArcTask]) -> None:
     made = make()
     for cell in cells(made):
-        end(cell, JobStatus.FAILED, error_code="crashed", error_message="Segmentation fault.")
+        end(cell, "failed", error_code="crashed", error_message="Segmentation fault.")
     made.refresh_from_db()
     assert made.status == "failed"
     assert made.runs.get().error_log == "3 × crashed: Segmentation fault."
@@ -220,16 +219,14 @@ def test_cancel_ends_what_waits_and_keeps_what_was_solved(make: Make, tasks: lis
 def test_a_cancel_waits_for_what_runs_and_then_settles(make: Make, tasks: list[ArcTask], owner: User) -> None:
     made = make()
     running = cells(made)[0]
-    Job.objects.filter(pk=running.job_id).update(
-        status="running", worker="w", attempt=1, lease_expires_at=timezone.now() + timedelta(seconds=15)
-    )
-    type(running).objects.filter(pk=running.pk).update(status="running")
+    begin(running)
+    assert cells(made)[0].status == "running"
     experiment_cancel(experiment=made, by=owner)
     made.refresh_from_db()
     assert made.status == "cancelled"
     assert made.results == {}
     assert Job.objects.get(pk=running.job_id).cancel_requested_at is not None
-    end(running, JobStatus.CANCELLED, error_code="cancelled")
+    end(running, "cancelled", error_code="cancelled")
     made.refresh_from_db()
     assert made.status == "cancelled"
     assert made.results["totals"]["done"] == 3
@@ -240,7 +237,7 @@ def test_retrying_the_failed_makes_new_jobs_and_renews_their_submissions(
 ) -> None:
     made = make()
     bad, *good = cells(made)
-    end(bad, JobStatus.FAILED, error_code="crashed")
+    end(bad, "failed", error_code="crashed")
     for cell in good:
         end(cell)
     made.refresh_from_db()
@@ -260,16 +257,65 @@ def test_retrying_the_failed_makes_new_jobs_and_renews_their_submissions(
         experiment_retry_failed(experiment=made, by=owner)
 
 
-def test_a_job_that_lost_its_cell_to_a_retry_changes_nothing(make: Make, tasks: list[ArcTask], owner: User) -> None:
+def test_a_job_that_lost_its_cell_to_another_changes_nothing(make: Make, tasks: list[ArcTask]) -> None:
+    made = make()
+    cell, other, _ = cells(made)
+    begin(cell)
+    taken = Solve.objects.get(pk=cell.pk)
+    Solve.objects.filter(pk=other.pk).update(job=None)
+    Solve.objects.filter(pk=cell.pk).update(job=other.job_id)
+    assert end(taken).status == "completed"
+    assert cells(made)[0].status == "running"
+    assert not TaskSubmission.objects.exists()
+
+
+def test_a_job_whose_experiment_was_deleted_ends_without_it(make: Make, tasks: list[ArcTask], owner: User) -> None:
     made = make()
     cell = cells(made)[0]
-    end(cell, JobStatus.FAILED, error_code="crashed")
-    old = cells(made)[0]
-    cell_retry(solve=old, by=owner)
-    Job.objects.filter(pk=old.job_id).update(attempt=9)
-    end(old)
+    begin(cell)
+    experiment_cancel(experiment=made, by=owner)
+    experiment_delete(experiment=made, by=owner)
+    assert end(cell, "cancelled").status == "cancelled"
+    assert not TaskSubmission.objects.exists()
+    assert ResourceUsage.objects.get().cpu_seconds == 2.0
+
+
+def test_a_cell_is_charged_all_executions_of_its_job(make: Make, tasks: list[ArcTask], owner: User) -> None:
+    made = make()
+    cell = cells(made)[0]
+    end(cell, "lost", cpu=3.0)
     assert cells(made)[0].status == "pending"
-    assert TaskSubmission.objects.get().error_type == "crashed"
+    end(cell, cpu=2.0)
+    done = cells(made)[0]
+    assert (done.core_seconds, done.wall_seconds) == (5.0, 7.5)
+    assert TaskSubmission.objects.get().resource_usage["cpu_seconds"] == 5.0
+
+
+def test_a_cell_cancelled_while_it_waits_is_charged_what_it_used_before(
+    make: Make, tasks: list[ArcTask], owner: User
+) -> None:
+    made = make()
+    end(cells(made)[0], "lost", cpu=3.0)
+    experiment_cancel(experiment=made, by=owner)
+    assert [(cell.status, cell.core_seconds) for cell in cells(made)] == [
+        ("cancelled", 3.0),
+        ("cancelled", 0.0),
+        ("cancelled", 0.0),
+    ]
+
+
+def test_a_cancelled_run_that_settles_late_leaves_the_next_ones_figures_alone(
+    make: Make, tasks: list[ArcTask], owner: User
+) -> None:
+    made = make()
+    running = cells(made)[0]
+    begin(running)
+    experiment_cancel(experiment=made, by=owner)
+    experiment_rerun(experiment=made, by=owner)
+    end(running, "cancelled")
+    made.refresh_from_db()
+    assert (made.status, made.results) == ("in_progress", {})
+    assert made.runs.get(number=1).metrics["totals"]["done"] == 3
 
 
 def test_retrying_the_job_itself_reopens_its_cell(make: Make, tasks: list[ArcTask], owner: User) -> None:

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from apps.core.models import JobStatus, User
+from apps.core.models import User
 from apps.experiments.models import Experiment, TaskSubmission
 from apps.experiments.services import experiment_cancel, experiment_pause, experiment_rerun
 from apps.tasks.models import ArcTask
@@ -77,7 +77,7 @@ def test_every_state_has_its_page(make: Make, tasks: list[ArcTask], owner: User,
         experiment_cancel(experiment=made, by=owner)
     elif state == "failed":
         for cell in cells(made):
-            end(cell, JobStatus.FAILED, error_code="crashed", error_message="Out of <memory>.")
+            end(cell, "failed", error_code="crashed", error_message="Out of <memory>.")
     answer = page(owner, f"{made.pk}/{tab}")
     assert answer.status_code == 200
     body = text(answer)

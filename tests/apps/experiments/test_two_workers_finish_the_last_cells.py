@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -13,7 +13,7 @@ from apps.core.models import JobEvent
 from apps.experiments.models import Experiment, Solve, TaskSubmission
 from apps.experiments.services import settle
 from apps.tasks.models import ArcTask
-from tests.apps.experiments.conftest import cells, end
+from tests.apps.experiments.conftest import begin, cells, end
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,7 +22,8 @@ def _until_it_commits(solve: Solve) -> None:
     """As a worker does: a transaction the database could not take (SQLite in memory does not wait) is done again."""
     for _ in range(500):
         try:
-            return end(solve)
+            end(solve)
+            return
         except OperationalError:
             time.sleep(0.01)
     raise AssertionError("The database never took it.")
@@ -53,6 +54,8 @@ def test_both_orders_of_commit_end_the_experiment_once(make: Callable[..., Exper
         made = make()
         first, *last_two = cells(made)
         end(first)
+        for cell in last_two:
+            begin(cell)
         assert _race(last_two, threading.Barrier(2)) == []
         made.refresh_from_db()
         run = made.runs.get()
@@ -71,15 +74,17 @@ def test_the_second_waits_for_the_first_and_then_sees_its_cell(
     made = make()
     first, *last_two = cells(made)
     end(first)
+    for cell in last_two:
+        begin(cell)
     meet = threading.Barrier(2)
-    settle_now = settle.run_settle
+    settle_now = settle.runs_settle
 
-    def meet_then_settle(*, run_id: str) -> bool:
+    def meet_then_settle(*, run_ids: Iterable[str]) -> None:
         meet.wait(timeout=20)
         assert connection.in_atomic_block
-        return settle_now(run_id=run_id)
+        settle_now(run_ids=run_ids)
 
-    monkeypatch.setattr("apps.experiments.services.cells.run_settle", meet_then_settle)
+    monkeypatch.setattr("apps.experiments.services.cells.runs_settle", meet_then_settle)
     assert _race(last_two, threading.Barrier(2)) == []
     made.refresh_from_db()
     assert made.status == "completed"

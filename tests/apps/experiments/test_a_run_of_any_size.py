@@ -8,8 +8,9 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from apps.core.jobs.kinds import Finished, Usage
+from apps.core.jobs.kinds import Finished
 from apps.core.jobs.lease import claim
+from apps.core.jobs.reports import Usage
 from apps.core.jobs.settle import settle
 from apps.core.jobs.verdict import Verdict
 from apps.core.models import Job

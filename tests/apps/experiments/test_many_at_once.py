@@ -31,9 +31,17 @@ def large(make: Callable[..., Experiment], owner: User) -> Experiment:
     return make(seeds=[0, 1, 2, 3], strategy_configs={"echo": {}, "other": {}})
 
 
-@pytest.mark.parametrize("action", [experiment_pause, experiment_resume, experiment_cancel, experiment_retry_failed])
+@pytest.mark.parametrize(
+    ("action", "rows_a_statement"),
+    [
+        (experiment_pause, None),
+        (experiment_resume, None),
+        (experiment_cancel, 30),  # a thousand parameters a statement is what Django sends to SQLite
+        (experiment_retry_failed, None),
+    ],
+)
 def test_an_action_takes_the_same_statements_whatever_the_size_of_the_run(
-    make: Callable[..., Experiment], owner: User, action: Callable[..., object]
+    make: Callable[..., Experiment], owner: User, action: Callable[..., object], rows_a_statement: int | None
 ) -> None:
     for number in range(10):
         make_task(f"t{number}")
@@ -49,7 +57,8 @@ def test_an_action_takes_the_same_statements_whatever_the_size_of_the_run(
         return len(caught)
 
     few = statements([0, 1], {"echo": {}})
-    assert few == statements([0, 1, 2, 3], {"echo": {}, "other": {}})
+    many = statements([0, 1, 2, 3], {"echo": {}, "other": {}})
+    assert many - few <= ((CELLS - 20) // rows_a_statement if rows_a_statement else 0)
 
 
 def test_starting_takes_few_statements(make: Callable[..., Experiment], owner: User) -> None:

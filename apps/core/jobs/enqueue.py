@@ -25,18 +25,20 @@ _FEW = 16
 
 _VARYING = (
     *("job_id", "kind", "queue", "topic", "owner_id", "status", "priority", "payload", "max_attempts"),
-    *("deadline_at", "timeout_seconds", "available_at", "created_at", "held", "retry_of_id", "last_seq"),
+    *("deadline_at", "timeout_seconds", "available_at", "created_at", "held", "retry_of_id"),
 )
 _MOMENTS = ("deadline_at", "available_at", "created_at")
 
 
-def _constants() -> dict[str, Any]:
-    """Columns that are the same for every new job: those the database has no default for and that may not be null."""
-    fields = [field for field in Job._meta.concrete_fields if field.attname not in (*_VARYING, "fair_tag")]
-    return {field.attname: field.get_default() for field in fields if not field.null and not field.has_db_default()}
+def _constants() -> dict[str, str]:
+    """Columns that are the same for every new job, as SQL: those the database has no default for and that may not be null."""
+    fields = [field for field in Job._meta.concrete_fields if field.attname not in (*_VARYING, "fair_tag", "last_seq")]
+    wanted = {field.attname: field.get_default() for field in fields if not field.null and not field.has_db_default()}
+    return {"last_seq": "1", **{name: repr(value) for name, value in wanted.items()}}
 
 
 _CONSTANT = _constants()
+_BLANK = {field.attname: field.get_default() for field in Job._meta.concrete_fields} | {"last_seq": 1}
 _COLUMNS = ("fair_tag", *_VARYING, *_CONSTANT)
 
 
@@ -126,38 +128,40 @@ def _job(spec: JobSpec, owner: User | None, job_id: str, now: datetime) -> Job:
     waits = spec.available_at is not None and spec.available_at > now
     if waits and spec.held:
         raise Invalid("A job waits for a moment or for its release, not for both.", field="held")
-    return Job(
-        job_id=job_id,
-        kind=spec.kind,
-        queue=spec.queue or kind.queue,
-        topic=spec.topic,
-        owner=owner,
-        status=JobStatus.PENDING if waits or spec.held else JobStatus.QUEUED,
-        priority=spec.priority,
-        payload=spec.payload,
-        max_attempts=spec.max_attempts,
-        deadline_at=spec.deadline_at,
-        timeout_seconds=spec.timeout_seconds,
-        available_at=spec.available_at if waits else None,
-        held=spec.held,
-        retry_of_id=spec.retry_of,
-        created_at=now,
-        last_seq=1,
-    )
+    columns = {
+        **_BLANK,
+        "job_id": job_id,
+        "kind": spec.kind,
+        "queue": spec.queue or kind.queue,
+        "topic": spec.topic,
+        "owner_id": owner.pk if owner else None,
+        "status": JobStatus.PENDING if waits or spec.held else JobStatus.QUEUED,
+        "priority": spec.priority,
+        "payload": spec.payload,
+        "max_attempts": spec.max_attempts,
+        "deadline_at": spec.deadline_at,
+        "timeout_seconds": spec.timeout_seconds,
+        "available_at": spec.available_at if waits else None,
+        "held": spec.held,
+        "retry_of_id": spec.retry_of,
+        "created_at": now,
+    }
+    job = Job.from_db(connection.alias, columns.keys(), columns.values())
+    job._state.fields_cache["owner"] = owner
+    return job
 
 
 def _values() -> list[str]:
     varying = [json_value() if name == "payload" else "%s" for name in _VARYING]
-    return ["%s", *varying, *["%s"] * len(_CONSTANT)]
+    return ["%s", *varying, *_CONSTANT.values()]
 
 
 def _row(job: Job) -> list[Any]:
-    """The varying columns of a job but for its place; it counts as saved from here on."""
+    """The varying columns of a job but for its place."""
     moment = connection.ops.adapt_datetimefield_value
-    job._state.adding, job._state.db = False, connection.alias
     values = {name: getattr(job, name) for name in _VARYING}
     for name in _MOMENTS:
         values[name] = moment(values[name])
     values["status"] = str(job.status)
     values["payload"] = json.dumps(job.payload)
-    return [*values.values(), *_CONSTANT.values()]
+    return list(values.values())

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection, transaction
@@ -88,7 +89,13 @@ def write(rows: Sequence[tuple[Job | None, EventEntry]]) -> None:
 
 def status_change(old: str, new: str, **more: Any) -> EventEntry:
     """The event of a change of status."""
-    return EventEntry.of(StatusChange(old_status=old, new_status=new, **more))
+    return EventEntry.of(StatusChange(old_status=old, new_status=new, **more)) if more else _plain_change(old, new)
+
+
+@lru_cache(maxsize=64)
+def _plain_change(old: str, new: str) -> EventEntry:
+    """The same for every job, and written more often than anything else."""
+    return EventEntry.of(StatusChange(old_status=old, new_status=new))
 
 
 def said_entries(said: Iterable[Said]) -> tuple[EventEntry, ...]:

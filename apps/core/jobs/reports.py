@@ -187,6 +187,12 @@ class Result(Report):
     omitted_bytes: int | None = None
     keys: list[str] | None = None
 
+    def stored(self) -> dict[str, Any]:
+        """As it came: the work's own JSON, not walked again."""
+        return (
+            {"result": self.result} if self.omitted_bytes is None else self.model_dump(mode="json", exclude_none=True)
+        )
+
     def _named(self) -> dict[str, Any]:
         size = {} if self.omitted_bytes is None else {"omitted_bytes": self.omitted_bytes, "keys": self.keys or []}
         return {"result": self.result, **size}

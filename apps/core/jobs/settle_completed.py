@@ -69,7 +69,7 @@ def _close_attempts(ours: Sequence[tuple[Job, Verdict]]) -> None:
     for job, verdict in ours:
         usage = verdict.usage
         parameters += [job.pk, job.attempt, usage.cpu_seconds, usage.wall_seconds, usage.peak_memory_mb]
-        parameters += [usage.gpu_memory_mb, usage.tokens, json.dumps(dict(usage.calls))]
+        parameters += [usage.gpu_memory_mb, usage.tokens, json.dumps(dict(usage.calls)) if usage.calls else "{}"]
     with connection.cursor() as cursor:
         cursor.execute(
             f"""

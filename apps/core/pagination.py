@@ -58,6 +58,12 @@ def paginate(
     }
 
 
+def page_number(said: str) -> int | None:
+    """The page an address asks for; None when it says no page there can be."""
+    usable = said.isascii() and said.isdigit() and len(said) <= len(str(MAX_PAGE)) and 1 <= int(said) <= MAX_PAGE
+    return int(said) if usable else None
+
+
 def page_numbers(page: int, pages: int) -> list[int | None]:
     """The pages to offer beside this one: the ends, the neighbours, None for a gap; 1 … 5 6 7 … 12."""
     wanted = sorted({1, pages, *range(max(1, page - 1), min(pages, page + 1) + 1)})

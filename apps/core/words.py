@@ -36,11 +36,15 @@ def count(value: object) -> str:
     return UNKNOWN if value is None else f"{round(value):,}"
 
 
-def plural(value: object, noun: str) -> str:
-    """A number with its noun: "1 task", "1,920 tasks". What takes no s says both: "family,families"."""
-    one, _, many = noun.partition(",")
-    said = count(value)
-    return f"{said} {one if said in ('1', '-1') else many or one + 's'}"
+def noun(value: object, words: str) -> str:
+    """The noun that goes with a number: task, tasks. What takes no s says both: "family,families"."""
+    one, _, many = words.partition(",")
+    return one if count(value) in ("1", "-1") else many or f"{one}s"
+
+
+def plural(value: object, words: str) -> str:
+    """A number with its noun: "1 task", "1,920 tasks", "2 families"."""
+    return f"{count(value)} {noun(value, words)}"
 
 
 def digits(value: object, places: int = 3) -> str:

@@ -14,6 +14,7 @@ from apps.experiments.reports import CellEnd
 from apps.experiments.services.cells import on_finish, on_status
 from apps.experiments.services.lost import lost_cells_close
 from apps.experiments.services.runs import KIND, on_retry
+from apps.experiments.strategies import title_of
 from apps.tasks.registry import TaskTab, solved_tasks_register, task_tab_register
 
 
@@ -34,7 +35,7 @@ def register() -> None:
     )
     reports.register(CellEnd)
     upkeep.register("cells whose job has ended", lost_cells_close)
-    solved_tasks_register(_solved_tasks, registry.names)
+    solved_tasks_register(_solved_tasks, lambda: [(name, title_of(name)) for name in registry.names()])
     task_tab_register(
         TaskTab(name="submissions", title="Submissions", order=10, render=task_tab.render, count=task_tab.count)
     )

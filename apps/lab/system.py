@@ -15,7 +15,6 @@ def machine_room(user: User) -> dict[str, Any]:
     queues = queries.queues(hosts)
     return {
         "hosts": hosts,
-        "hosts_note": f"{len(hosts)} host{'' if len(hosts) == 1 else 's'}",
         "queues": queues,
         "leases": queries.leases(),
         "storage": queries.storage(),

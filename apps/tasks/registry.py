@@ -37,7 +37,7 @@ class TaskTab:
 
 
 _tabs: dict[str, TaskTab] = {}
-_solved: dict[SolvedTasks, Callable[[], Sequence[str]] | None] = {}
+_solved: dict[SolvedTasks, Callable[[], Sequence[tuple[str, str]]] | None] = {}
 
 
 def task_tab_register(tab: TaskTab) -> None:
@@ -50,8 +50,10 @@ def task_tabs() -> list[TaskTab]:
     return sorted(_tabs.values(), key=lambda tab: (tab.order, tab.name))
 
 
-def solved_tasks_register(solved: SolvedTasks, strategies: Callable[[], Sequence[str]] | None = None) -> None:
-    """Say which tasks are solved, and by which strategies they can be; several answers are joined."""
+def solved_tasks_register(
+    solved: SolvedTasks, strategies: Callable[[], Sequence[tuple[str, str]]] | None = None
+) -> None:
+    """Say which tasks are solved, and by which strategies (name and title) they can be; several answers are joined."""
     _solved[solved] = strategies
 
 
@@ -71,6 +73,6 @@ def solved_among(task_ids: Collection[str]) -> set[str]:
     return found
 
 
-def solving_strategies() -> list[str]:
-    """The strategies one can ask for in "solved by"."""
-    return sorted({name for strategies in _solved.values() if strategies for name in strategies()})
+def solving_strategies() -> list[tuple[str, str]]:
+    """The strategies one can ask for in "solved by": name and title."""
+    return sorted({pair for strategies in _solved.values() if strategies for pair in strategies()})

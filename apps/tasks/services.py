@@ -14,6 +14,7 @@ from django.utils import timezone
 from apps.core.access import require_role
 from apps.core.errors import Conflict, Invalid, NotFound
 from apps.core.models import Role, User
+from apps.core.words import plural
 from apps.tasks.content import (
     check_metadata,
     check_pair_counts,
@@ -318,6 +319,33 @@ def family_assign(*, task_ids: Collection[str], family_id: str | None, by: User 
             raise NotFound(f"There is no task family {family_id}.")
         _change_members(rows, {family_id, *(row.family_id for row in rows)}, {"family_id": family_id})
     return len(rows)
+
+
+@dataclass(frozen=True)
+class FamilyFilled:
+    """The family tasks were put in, whether it was made for them, how many were asked for and how many moved."""
+
+    family: TaskFamily
+    is_new: bool
+    asked: int
+    moved: int
+
+    def sentence(self) -> str:
+        """What happened, in words."""
+        made = f"Family {self.family.family_name} is new. " if self.is_new else ""
+        there = self.asked - self.moved
+        rest = f"; {there:,} were there already" if there > 1 else "; one was there already" if there else ""
+        return f"{made}{plural(self.moved, 'task')} put in {self.family.family_name}{rest}."
+
+
+def family_fill(*, task_ids: Collection[str], family_name: str, by: User | None) -> FamilyFilled:
+    """Put tasks in the family of that name, which is made when there is none; both in one transaction."""
+    _require_curator(by)
+    name = _family_name(family_name)
+    with transaction.atomic():
+        family, is_new = TaskFamily.objects.get_or_create(family_name=name)
+        moved = family_assign(task_ids=task_ids, family_id=family.pk, by=by)
+    return FamilyFilled(family, is_new, len(set(task_ids)), moved)
 
 
 def _lock_tasks(task_ids: Collection[str]) -> list[ArcTask]:

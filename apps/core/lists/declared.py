@@ -28,14 +28,18 @@ class Choice:
     """One of several: a select. `narrow` is the column that equals the value, or how the value narrows the rows.
 
     `options` are (value, label) pairs, or how to read them. A value that is none of them is said and left out; where
-    the options are only those known at present, the choice is `open` and takes it.
+    the options are only those known at present, the choice is `open` and takes it (or those it answers true to).
     """
 
     name: str
     label: str
     options: Options | Callable[[], Options]
     narrow: str | Callable[[Rows, str], Rows]
-    open: bool = False
+    open: bool | Callable[[str], bool] = False
+
+    def takes(self, value: str) -> bool:
+        """Whether a value beyond its options counts."""
+        return self.open(value) if callable(self.open) else self.open
 
     def offered(self) -> Options:
         """The pairs."""

@@ -11,7 +11,7 @@ from django.http import QueryDict
 
 from apps.core.lists.declared import Bulk, Choice, Column, Empty, Filter, Given, Options, Rows, Sort, Switch
 from apps.core.models import User
-from apps.core.pagination import MAX_PAGE, page_numbers
+from apps.core.pagination import page_number, page_numbers
 from apps.core.words import count, plural
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Listing:
             return said
         if isinstance(one, Switch):
             return "1" if said == "1" else self._unusable(f"{one.label} is 1 or left out, not “{said}”.")
-        if one.open or any(value == said for value, _ in self.options(one)):
+        if one.takes(said) or any(value == said for value, _ in self.options(one)):
             return said
         return self._unusable(f"There is no {one.label.lower()} “{said}”; the list is shown without it.")
 
@@ -101,12 +101,13 @@ class Listing:
         said = self._said[PAGE]
         if not said:
             return 1
-        if not (said.isascii() and said.isdigit()) or not 1 <= int(said[:9]) <= MAX_PAGE:
+        asked = page_number(said)
+        if asked is None:
             self._unusable(f"“{said}” is no page; this is the first.")
             return 1
-        if int(said) > self.pages:
-            self._unusable(f"There is no page {count(said)}; this is the last.")
-        return min(int(said), self.pages)
+        if asked > self.pages:
+            self._unusable(f"There is no page {count(asked)}; this is the last.")
+        return min(asked, self.pages)
 
     # The rows
 
@@ -155,6 +156,11 @@ class Listing:
         return found
 
     @property
+    def is_bare(self) -> bool:
+        """Whether there is nothing at all, so nothing to narrow either."""
+        return not self.total and not self.is_narrowed
+
+    @property
     def is_narrowed(self) -> bool:
         """Whether anything narrows the list."""
         return bool(self.text or any(self.values.values()))
@@ -180,7 +186,7 @@ class Listing:
             self._options[one.name] = list(one.offered())
         offered = self._options[one.name]
         said = self._said[one.name]
-        if one.open and said and all(value != said for value, _ in offered):
+        if said and one.takes(said) and all(value != said for value, _ in offered):
             return [*offered, (said, said)]
         return offered
 
@@ -259,6 +265,11 @@ class Listing:
     def empty(self) -> Empty:
         """What to say where there is nothing."""
         return self.page.empty(self.user)
+
+    @cached_property
+    def live_key(self) -> str | None:
+        """What its live page is told to follow; None when nothing moves."""
+        return self.page.live_key(self) if self.page.live else None
 
     # Addresses
 

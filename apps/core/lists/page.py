@@ -23,6 +23,10 @@ MAX_CHOSEN = 10_000
 """Most rows one action may be asked to change."""
 
 
+def _query(listing: Listing) -> str:
+    return listing.query
+
+
 def _as_they_are(rows: Sequence[Any], _user: User) -> Sequence[Any]:
     return rows
 
@@ -59,7 +63,9 @@ class ListPage:
     loosen: str = "Loosen a filter or clear the search."
     """What a list narrowed to nothing says."""
     live: str = ""
-    """The live page that moves it (`apps.core.lists.live_list`)."""
+    """The live page that moves it: one of `apps.core.lists.live_list`, or one of its own, which also brings
+    `live_key`; None: nothing moves now."""
+    live_key: Callable[[Listing], str | None] = _query
 
     def __post_init__(self) -> None:
         if self.first_sort not in self.sorts:
@@ -103,14 +109,25 @@ class ListPage:
     ) -> Listing:
         """The list as this request asks for it. `rows` and `options` replace what the declaration leaves to the view;
         `more` is what the templates of rows and actions need besides."""
-        return Listing(self, request.GET, member(request), path=request.path, rows=rows, options=options, more=more)
+        return Listing(
+            self, request.GET, member(request), path=self._path(request), rows=rows, options=options, more=more
+        )
 
-    def respond(self, request: HttpRequest, template: str, listing: Listing | None = None, **more: Any) -> HttpResponse:
+    def _path(self, request: HttpRequest) -> str:
+        """Where the list is, also when what is answered is a form that was sent elsewhere."""
+        return reverse(self.url) if self.url else request.path
+
+    def respond(
+        self, request: HttpRequest, template: str, listing: Listing | None = None, *, status: int = 200, **more: Any
+    ) -> HttpResponse:
         """The page, or for htmx the list alone: one fragment, drawn in both by `components/list.html`."""
         listing = listing or self.read(request)
-        alone = request.htmx.target == self.name  # type: ignore[attr-defined]
-        context = {"listing": listing, **listing.more, **more}
-        response = render(request, "components/list.html" if alone else template, context)
+        htmx = request.htmx  # type: ignore[attr-defined]
+        alone = htmx.target == self.name
+        # A page turned from the foot of the list goes on at its head, for the keyboard too.
+        by_page = alone and htmx.boosted and not htmx.trigger
+        context = {"listing": listing, "by_page": by_page, **listing.more, **more}
+        response = render(request, "components/list.html" if alone else template, context, status=status)
         patch_vary_headers(response, ["HX-Request", "HX-Target"])
         return response
 

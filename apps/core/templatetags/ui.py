@@ -26,6 +26,7 @@ for _filter in (
     words.effort,
     words.energy,
     words.money,
+    words.noun,
     words.pace,
     words.pct,
     words.plural,

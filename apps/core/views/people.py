@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
+from django.db.models import F, Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -23,9 +23,45 @@ from apps.core.accounts import (
 )
 from apps.core.errors import TerrariumError
 from apps.core.forms import InviteForm
+from apps.core.lists import Choice, Column, Empty, ListPage, Search, Sort, options
 from apps.core.models import Role
 
-_PAGE_SIZE = 50
+PEOPLE = ListPage(
+    name="people",
+    title="Members",
+    noun="member",
+    url="core:users",
+    rows=lambda _user: users(),
+    search=Search(
+        "Name or email", lambda rows, text: rows.filter(Q(username__icontains=text) | Q(email__icontains=text))
+    ),
+    filters=(
+        Choice("role", "Role", options(Role), "role"),
+        Choice(
+            "state",
+            "State",
+            (("active", "Active"), ("deactivated", "Deactivated")),
+            lambda rows, state: rows.filter(is_active=state == "active"),
+        ),
+    ),
+    sorts={
+        "name": Sort(("username",)),
+        "-name": Sort(("-username",)),
+        "seen": Sort((F("last_login").asc(nulls_first=True), "username")),
+        "-seen": Sort((F("last_login").desc(nulls_last=True), "username")),
+    },
+    first_sort="name",
+    columns=(
+        Column("Name", sort="name"),
+        Column("Role"),
+        Column("Last signed in", sort="seen", first="desc", wide=True),
+        Column("State", wide=True),
+        Column("Actions", hidden=True),
+    ),
+    row="accounts/_person_row.html",
+    nothing=Empty("Nobody is here", "Invite somebody."),
+    loosen="Nobody has a name like that. Fewer letters, or another role.",
+)
 
 
 @require_safe
@@ -94,16 +130,8 @@ def person_activate(request: HttpRequest, user_id: str) -> HttpResponse:
 def _people_page(
     request: HttpRequest, *, status: int = 200, invite: InviteForm | None = None, **more: Any
 ) -> HttpResponse:
-    search = request.GET.get("q", "").strip()
-    found = users().filter(username__icontains=search) if search else users()
-    context = {
-        "page_obj": Paginator(found, _PAGE_SIZE).get_page(request.GET.get("page")),
-        "search": search,
-        "invite": invite or InviteForm(),
-        "roles": Role.choices,
-        **more,
-    }
-    return render(request, "accounts/people.html", context, status=status)
+    more |= {"invite": invite or InviteForm(), "roles": Role.choices}
+    return PEOPLE.respond(request, "accounts/people.html", status=status, **more)
 
 
 def _base_url(request: HttpRequest) -> str:

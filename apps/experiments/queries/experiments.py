@@ -48,7 +48,8 @@ class ExperimentRow:
     run: ExperimentRun | None
     progress: Progress | None
     macro: float | None
-    macro_half: float | None
+    macro_low: float | None
+    macro_high: float | None
     dollars: float | None
 
     @property
@@ -63,7 +64,7 @@ def experiments_filtered(
     """The experiments asked for, in a stable order."""
     found = Experiment.objects.select_related("created_by").defer(*_HEAVY)
     if text:
-        found = found.filter(Q(name__icontains=text) | Q(hypothesis__icontains=text) | Q(experiment_id=text))
+        found = experiments_matching(found, text)
     if status:
         found = found.filter(status=status)
     if strategy:
@@ -71,6 +72,11 @@ def experiments_filtered(
     if owner:
         found = found.filter(created_by__username=owner)
     return found.order_by(*SORTS.get(sort, SORTS["-created"]))
+
+
+def experiments_matching(found: QuerySet[Experiment], text: str) -> QuerySet[Experiment]:
+    """Those with the text in their name or hypothesis, or as their id."""
+    return found.filter(Q(name__icontains=text) | Q(hypothesis__icontains=text) | Q(experiment_id=text))
 
 
 def rows_of(experiments: Sequence[Experiment]) -> list[ExperimentRow]:
@@ -100,13 +106,14 @@ def _row(
     experiment: Experiment, run: ExperimentRun | None, progress: dict[str, Progress], live: dict[str, Any]
 ) -> ExperimentRow:
     totals = (experiment.results or {}).get("totals", {})
-    half = (totals["macro_high"] - totals["macro_low"]) / 2 if totals.get("scored_tasks") else None
+    moves = run is not None and run.run_id in progress
     return ExperimentRow(
         experiment=experiment,
         run=run,
         progress=progress.get(run.run_id) if run else None,
-        macro=live.get(run.run_id) if run and run.run_id in progress else totals.get("macro"),
-        macro_half=half if not (run and run.run_id in progress) else None,
+        macro=live.get(run.run_id) if run and moves else totals.get("macro"),
+        macro_low=None if moves else totals.get("macro_low"),
+        macro_high=None if moves else totals.get("macro_high"),
         dollars=totals.get("dollars"),
     )
 

@@ -4,48 +4,58 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
 
 from apps.core.access import member, page_role
 from apps.core.errors import Invalid, NotFound
 from apps.core.models import Role
-from apps.core.pagination import paginate
-from apps.tasks import gallery, queries
-from apps.tasks.registry import solved_among, solving_strategies
-from apps.tasks.thumbnails import thumbnails
+from apps.core.pagination import page_number, paginate
+from apps.core.returning import back
+from apps.core.words import plural
+from apps.tasks import queries, services
+from apps.tasks.lists import GALLERY
 
 _LEAKS_SHOWN = 100
 
 
 @page_role()
 def index(request: HttpRequest) -> HttpResponse:
-    """Thumbnails, filtered, sorted and paged; the results alone where htmx asks for them."""
-    state = gallery.read_state(request.GET)
-    page = queries.task_page(criteria=state.criteria, sort=state.sort, page=state.page, page_size=gallery.PAGE_SIZE)
-    pictures = thumbnails(page.items)
-    solved = solved_among([task.pk for task in page.items])
-    context: dict[str, Any] = {
-        "state": state,
-        "result": page,
-        "cards": [{"task": task, "picture": pictures[task.pk], "solved": task.pk in solved} for task in page.items],
-        "by_page_link": request.htmx.boosted,  # type: ignore[attr-defined]
-    }
-    if request.htmx.target == "gallery":  # type: ignore[attr-defined]
-        return render(request, "tasks/_gallery.html", context)
-    splits = queries.splits()
-    context |= {
-        "filters": gallery.filters(
-            state,
-            splits=splits,
-            families=list(queries.family_choices()),
-            strategies=solving_strategies(),
-        ),
-        "sorts": gallery.SORT_WORDS,
-        "total": sum(split.count for split in splits),
-        "may_curate": member(request).has_role(Role.CURATOR),
-    }
-    return render(request, "tasks/gallery.html", context)
+    """Thumbnails, filtered, sorted and paged."""
+    may_curate = member(request).has_role(Role.CURATOR)
+    families = [name for _, name in queries.family_choices()] if may_curate else []
+    return GALLERY.respond(request, "tasks/gallery.html", may_curate=may_curate, families=families)
+
+
+@require_POST
+@page_role(Role.CURATOR)
+def family_fill(request: HttpRequest) -> HttpResponse:
+    """Put the chosen tasks in a family, made now if there is none of that name; then back to the gallery."""
+    try:
+        filled = services.family_fill(
+            task_ids=GALLERY.chosen(request), family_name=request.POST.get("family", ""), by=member(request)
+        )
+    except (Invalid, NotFound) as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, filled.sentence())
+    return back(request, reverse("tasks:gallery"))
+
+
+@require_POST
+@page_role(Role.CURATOR)
+def family_clear(request: HttpRequest) -> HttpResponse:
+    """Take the chosen tasks out of their families; then back to the gallery."""
+    try:
+        moved = services.family_assign(task_ids=GALLERY.chosen(request), family_id=None, by=member(request))
+    except (Invalid, NotFound) as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, f"{plural(moved, 'task')} taken out of a family.")
+    return back(request, reverse("tasks:gallery"))
 
 
 @page_role()
@@ -61,7 +71,10 @@ def leaks(request: HttpRequest) -> HttpResponse:
             context["problem"] = error.message
         else:
             found = paginate(
-                report.rows(), page=gallery.page_number(request.GET), page_size=_LEAKS_SHOWN, serialize=lambda row: row
+                report.rows(),
+                page=page_number(request.GET.get("page", "")) or 1,
+                page_size=_LEAKS_SHOWN,
+                serialize=lambda row: row,
             )
             context |= {"report": report, "rows": found["items"], "result": found}
     else:

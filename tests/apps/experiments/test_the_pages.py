@@ -333,8 +333,8 @@ def test_the_gallery_asks_which_strategy_solved_a_task(make: Make, tasks: list[A
         end(cell)
     client = client_of(viewer)
     offered = text(client.get("/tasks/"))
-    assert '<option value="by:echo">By echo</option>' in offered
-    assert '<option value="not:other">Not by other</option>' in offered
+    assert '<option value="by:echo">By Echo</option>' in offered
+    assert '<option value="not:other">Not by Other</option>' in offered
     solved = [one.raw_id for one in tasks if f'href="/tasks/{one.pk}/' in text(client.get("/tasks/?solved=by:echo"))]
     assert solved == ["a"]
     assert "3 tasks" in text(client.get("/tasks/?solved=not:other"))

@@ -55,7 +55,7 @@ def test_what_ended_since_the_last_look_is_told_and_what_ended_before_is_not(as_
     make_experiment(people.owner, "Stale", completed_at=now - timedelta(hours=3), results=results_of(0.25))
     response = as_(people.owner).get("/")
     assert [row.experiment.name for row in response.context["finished"]] == ["Fresh"]
-    assert "±10.0" in response.content.decode()
+    assert "15–35\u202f%" in response.content.decode()
 
 
 def test_the_last_look_is_kept_for_a_visit_and_moves_with_the_next(people: People) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,12 +11,14 @@ from django.template.loader import render_to_string
 
 from apps.core import live
 from apps.core.errors import NotFound
-from apps.core.live import Event, Grouping, LivePage, groups
+from apps.core.live import Event, Grouping, LivePage, SharedState, groups
 from apps.core.models import User
 from apps.experiments import charts, queries
 from apps.experiments.models import ExperimentRun
 from apps.experiments.page import TABS, RunPage, results_of
+from apps.experiments.queries.figures import Progress
 from apps.experiments.queries.log import line_of
+from apps.experiments.schemas import RunResults
 from apps.experiments.templatetags.experiments import cells_html
 
 MAX_LISTED_RUNS = 100
@@ -51,28 +54,65 @@ def _topics(_user: User, key: str) -> list[str]:
     return [run_id]
 
 
-def _render(user: User, key: str, events: Sequence[Event]) -> str:
-    """The head of the page always; of the tab only what changed. A fixed number of statements, whatever the run's size."""
-    run_id, tab = _split(key)
+@dataclass(frozen=True)
+class _Standing:
+    """How a run stands, the same for whoever watches it."""
+
+    run: ExperimentRun
+    progress: Progress
+    results: RunResults
+
+    def page(self, user: User) -> RunPage:
+        """The head of the page as this member sees it."""
+        return RunPage(self.run.experiment, self.run, [self.run.number], self.progress, self.results, user)
+
+
+_standings: SharedState[_Standing] = SharedState()
+_shown: SharedState[str] = SharedState()
+
+
+def _standing(run_id: str) -> _Standing:
     run = (
         ExperimentRun.objects.select_related("experiment__created_by")
         .defer("task_ids", "strategy_config", "experiment__task_selection")
         .get(run_id=run_id)
     )
     progress = queries.progress_of([run])[run_id]
-    page = RunPage(run.experiment, run, [run.number], progress, results_of(run, progress), user)
-    context = {"page": page, "experiment": run.experiment, "run": run, "tab": tab, "oob": True}
-    parts: list[str] = [
-        render_to_string(f"experiments/{name}.html", context) for name in ("_state", "_actions", "_figures")
-    ]
+    return _Standing(run, progress, results_of(run, progress))
+
+
+def _render(user: User, key: str, events: Sequence[Event]) -> str:
+    """The head of the page always; of the tab only what changed. A fixed number of statements, whatever the run's size.
+
+    Figures and what shows them are the same for everybody: made once an event, however many watch.
+    """
+    run_id, tab = _split(key)
+    if events:
+        last = events[-1].position
+        standing = _standings.at(run_id, last, lambda: _standing(run_id))
+        alike = _shown.at((run_id, tab), last, lambda: _alike(standing, tab, user))
+    else:
+        standing = _standing(run_id)
+        alike = _alike(standing, tab, user)
+    page = standing.page(user)
+    parts = [alike, render_to_string("experiments/_actions.html", _context(page, tab))]
     if tab == "detail":
-        parts.append(render_to_string("experiments/_rows.html", context))
-        parts.append(_cells(run, events))
-    elif tab == "curves":
-        parts.append(_curves(run_id))
+        parts.append(_cells(standing.run, events))
     elif tab == "log":
         parts.append(_lines(events))
     return "".join(parts)
+
+
+def _context(page: RunPage, tab: str) -> dict[str, Any]:
+    return {"page": page, "experiment": page.experiment, "run": page.run, "tab": tab, "oob": True}
+
+
+def _alike(standing: _Standing, tab: str, user: User) -> str:
+    """What depends neither on who watches nor on what was heard since when."""
+    context = _context(standing.page(user), tab)
+    names = ["_state", "_figures", *(["_rows"] if tab == "detail" else [])]
+    shown = "".join(render_to_string(f"experiments/{name}.html", context) for name in names)
+    return shown + _curves(standing.run.run_id) if tab == "curves" else shown
 
 
 def _cells(run: ExperimentRun, events: Sequence[Event]) -> str:

@@ -6,6 +6,7 @@ Only what other apps use is offered here; the parts that speak ASGI are imported
 from apps.core.live.groups import Grouping
 from apps.core.live.log import Event, EventBatch, head_cursor, read_events
 from apps.core.live.pages import EVERY_TOPIC, LivePage, register
+from apps.core.live.shared import SharedState
 from apps.core.live.wakeup import wake
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "EventBatch",
     "Grouping",
     "LivePage",
+    "SharedState",
     "head_cursor",
     "read_events",
     "register",

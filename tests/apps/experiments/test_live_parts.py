@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -106,6 +107,37 @@ def test_a_push_costs_the_same_whatever_the_run_holds(make: Make, viewer: User) 
 
     for tab in ("detail", "curves", "log", "tasks", "config"):
         assert statements(2, f"few{tab}", tab) == statements(20, f"many{tab}", tab) <= 9, tab
+
+
+def test_figures_are_computed_once_an_event_whoever_watches(
+    make: Make, tasks: list[ArcTask], owner: User, viewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[str] = []
+    run_figures = live.queries.run_figures
+
+    def counted(**named: Any) -> Any:
+        computed.append(named["run_id"])
+        return run_figures(**named)
+
+    monkeypatch.setattr("apps.experiments.queries.run_figures", counted)
+    made = make()
+    key, since = f"{made.runs.get().run_id}:detail", last()
+    end(cells(made)[0])
+    heard = events_of(made, since)
+    first = live._render(owner, key, heard)
+    with CaptureQueriesContext(connection) as caught:
+        second = live._render(viewer, key, heard)
+    assert len(caught) == 1  # the cells of these events
+    assert (len(computed), "/do/pause/" in first, "/do/" in second) == (1, True, False)
+    assert second.count('id="exp-figures"') == 1
+    live._render(viewer, f"{made.runs.get().run_id}:tasks", heard)
+    live._render(viewer, key, heard[:1])  # who hears of less is shown no less
+    assert len(computed) == 1
+    end(cells(made)[1])
+    assert "2 of 3" in live._render(viewer, key, events_of(made, since))
+    assert len(computed) == 2
+    live._render(viewer, key, [])  # after a reset nobody knows where the log stands
+    assert len(computed) == 3
 
 
 def test_the_list_is_sent_the_rows_that_moved(make: Make, tasks: list[ArcTask], viewer: User) -> None:

@@ -30,6 +30,9 @@ CMD ["uvicorn", "config.asgi:application", "--host", "0.0.0.0", "--port", "8000"
 
 # The same application for hosts with an NVIDIA GPU; give the container the device with `--gpus`.
 FROM app AS gpu
+USER root
+RUN pip install --no-cache-dir --requirement requirements-gpu.txt
+USER terrarium
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 CMD ["python", "manage.py", "worker", "--queues", "gpu"]
 

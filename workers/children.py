@@ -7,7 +7,7 @@ nothing else along. The child leads its own session, dies with this process (PR_
 kills every child when its worker's end of the control socket closes. So no way of dying leaves an orphan.
 
 Control messages are JSON datagrams. In: `launch` (with three descriptors: the task, the pipe for reports, the pipe
-for output), `warm`, `kill`. Out: `ready`, `warmed`, `launched`, `exited`.
+for output), `warm`, `kill`. Out: `ready`, `loaded`, `warmed`, `launched`, `exited`.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class ForkServer:
             case "launch":
                 self._launch(message, descriptors)
             case "warm":
-                self._say({"event": "warmed", "id": message["id"], "errors": self._heat(message["names"])})
+                self._say({"event": "warmed", "errors": self._heat(message["names"])})
             case "kill":
                 self._kill(message["id"])
         return True
@@ -176,7 +176,8 @@ class ForkServer:
     def _heat(self, names: list[str]) -> dict[str, str]:
         """Import modules, call `module:function`s, once each. What fails is the job's own problem later."""
         errors = {}
-        for name in names:
+        for count, name in enumerate(names):
+            self._say({"event": "loaded", "count": count})
             if name in self._warm:
                 continue
             self._warm.add(name)

@@ -21,6 +21,8 @@ from workers.supervisor import Supervisor, default_concurrency, slots_for
 logger = logging.getLogger("terrarium.workers")
 
 _supervisor: Supervisor | None = None
+host: str | None = None
+"""What to call this machine, when not by its name."""
 
 
 @shared_task(name="workers.doorbell.ring", ignore_result=True)  # type: ignore[untyped-decorator]
@@ -37,7 +39,7 @@ def _start(instance: Any, **_: Any) -> None:
     runners.load(kinds.runner_modules())
     queues = sorted(instance.app.amqp.queues.consume_from)
     concurrency = instance.concurrency or default_concurrency()
-    _supervisor = Supervisor(slots=slots_for(queues, concurrency))
+    _supervisor = Supervisor(slots=slots_for(queues, concurrency), host=host)
     _supervisor.start()
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
@@ -23,7 +24,7 @@ from apps.core.jobs import reports
 from apps.core.jobs.reports import Checkpoint, Consumed, Log, Progress, Report, Said, Usage
 from apps.core.jobs.verdict import Verdict
 from apps.core.models import Job
-from workers import runners, usage
+from workers import hardware, runners, usage
 from workers.forkserver import Child, ForkServerClient, Gone
 from workers.frames import BrokenFrame, FrameReader, LineReader
 
@@ -41,14 +42,23 @@ class Execution:
     """A claimed job on its way through a child process."""
 
     def __init__(
-        self, job: Job, *, server: ForkServerClient, memory_mb: int, ended: Callable[[Execution, Verdict | None], None]
+        self,
+        job: Job,
+        *,
+        runner: runners.Runner,
+        server: ForkServerClient,
+        ended: Callable[[Execution, Verdict | None], None],
+        place: hardware.Place | None = None,
+        meter: hardware.Meter | None = None,
     ) -> None:
         self.job = job
         self.job_id, self.attempt = job.pk, job.attempt
         self.lock = threading.Lock()
         """Held by whoever writes for this job: the pulse or the one that settles."""
         self.settled = False
-        self._server, self._memory_mb, self._ended = server, memory_mb, ended
+        self._runner, self._server, self._ended = runner, server, ended
+        self._place, self._meter = place, meter
+        self._memory_mb = settings.CONFIG.job_memory_mb if runner.memory_mb is None else runner.memory_mb
         self._stop: Stop | None = None
         self._child: Child | None = None
         self._child_lock = threading.Lock()
@@ -59,6 +69,7 @@ class Execution:
         self._began = time.monotonic()
         self._sampled = usage.Sample()
         self._peak_mb = 0.0
+        self._peak_gpu_mb: float | None = None
         self._outcome: dict[str, Any] | None = None
 
     def start(self) -> None:
@@ -94,12 +105,20 @@ class Execution:
             if now.cpu_seconds >= self._sampled.cpu_seconds:
                 self._sampled = now
             self._peak_mb = max(self._peak_mb, now.memory_mb)
-            if self._memory_mb > 0 and now.processes > 1 and now.memory_mb > 2 * self._memory_mb:
+            self._measure_device(now.pids)
+            if self._memory_mb > 0 and len(now.pids) > 1 and now.memory_mb > 2 * self._memory_mb:
                 self.request("memory")
         limit = self.job.timeout_seconds
         if limit is not None and self._seconds_behind() > limit:
             self.request("timeout")
         return self._usage(None)
+
+    def _measure_device(self, pids: tuple[int, ...]) -> None:
+        if self._place is None or self._meter is None:
+            return
+        held = self._meter.memory_mb(self._place.device, pids)
+        if held is not None:
+            self._peak_gpu_mb = max(self._peak_gpu_mb or 0.0, held)
 
     # --- the thread -------------------------------------------------------------------------------------------------
 
@@ -119,6 +138,8 @@ class Execution:
             )
         finally:
             connections.close_all()
+            if self._place is not None:
+                self._place.give_back()
         self._ended(self, None if self._stop == "fenced" else verdict)
 
     def _execute(self) -> Verdict:
@@ -127,12 +148,11 @@ class Execution:
             return task
         connections.close_all()
         self._began = time.monotonic()
-        marks = {"JOB_ID": self.job_id, "JOB_ATTEMPT": str(self.attempt)}
-        fresh = self.job.queue == "gpu"
         if self._stop is not None:
             return self._judge_stop() or Verdict("released")
-        memory_mb = 0 if fresh else self._memory_mb
-        child = self._server.launch(task, memory_mb=memory_mb, fresh=fresh, marks=marks)
+        child = self._server.launch(
+            task, memory_mb=self._memory_mb, fresh=self._runner.fresh, environment=self._environment()
+        )
         with self._child_lock:
             self._child = child
             stopped = self._stop is not None
@@ -143,13 +163,19 @@ class Execution:
         self._server.collect(child, seconds=2.0)
         return self._judge(child, lines.tail, broken)
 
+    def _environment(self) -> dict[str, str]:
+        """What the child's environment says of the job and of the hardware it may use: no accelerator unless it has one."""
+        return {
+            "JOB_ID": self.job_id,
+            "JOB_ATTEMPT": str(self.attempt),
+            **hardware.thread_variables(self._runner.threads, fresh=self._runner.fresh),
+            **(self._place.variables() if self._place is not None else {"CUDA_VISIBLE_DEVICES": ""}),
+        }
+
     def _prepare(self) -> runners.ChildTask | Verdict:
-        runner = runners.get(self.job.kind)
-        if runner is None or runner.prepare is None:
-            text = f"No worker here knows how to run jobs of kind {self.job.kind!r}."
-            return Verdict("failed", error_code="unknown_kind", error_message=text)
+        assert self._runner.prepare is not None
         try:
-            return runner.prepare(self.job)
+            return self._runner.prepare(self.job)
         except (OperationalError, InterfaceError) as error:
             return Verdict("lost", error_code="database", error_message=f"Preparing it failed: {error}")
         except Exception as error:
@@ -317,6 +343,7 @@ class Execution:
             cpu_seconds=max(self._sampled.cpu_seconds, child.cpu_seconds if child and measured else 0.0),
             wall_seconds=time.monotonic() - self._began,
             peak_memory_mb=max(self._peak_mb, child.peak_memory_mb if child and measured else 0.0),
+            gpu_memory_mb=self._peak_gpu_mb,
         )
 
 

@@ -44,7 +44,6 @@ def prepare(job: Job) -> ChildTask:
             },
             "puzzle": blind_puzzle(solve),
         },
-        warm=WARM,
     )
 
 

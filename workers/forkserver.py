@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workers import orphans
+from workers import hardware, orphans
 from workers.children import PR_SET_CHILD_SUBREAPER, _libc
 from workers.runners import ChildTask
 
@@ -31,8 +31,6 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 WARM_SECONDS = 600.0
 """Compiling everything for the first time takes about a minute and a half of one core; a busy machine has less to give."""
-_THREAD_VARIABLES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
-_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in _THREAD_VARIABLES} | {"VECLIB_MAXIMUM_THREADS": "1"}
 
 
 class Gone(Exception):
@@ -75,18 +73,25 @@ class ForkServerClient:
     """Keeps a fork server running and speaks with it. Its thread starts the process, because the process dies with it."""
 
     def __init__(
-        self, *, patience: float = 15.0, warm: tuple[str, ...] = (), on_warm: Callable[[], None] = lambda: None
+        self,
+        *,
+        patience: float = 15.0,
+        warm: tuple[str, ...] = (),
+        warm_after: threading.Event | None = None,
+        on_warm: Callable[[], None] = lambda: None,
     ) -> None:
         self._patience = patience
-        self._always_warm, self._on_warm = warm, on_warm
+        self._wanted, self._warm_after, self._on_warm = warm, warm_after, on_warm
+        self.loaded = 0
+        """How much of what is wanted has been loaded."""
         self.warmed = threading.Event()
-        """Set while a server runs that has loaded what is always wanted."""
+        """Set while a server runs that has loaded what is wanted."""
         if not warm:
             self.warmed.set()
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._children: dict[int, Child] = {}
-        self._warmed: dict[str, threading.Event] = {}
+        self._heated = threading.Event()
         self._warming: tuple[str, ...] = ()
         self._cold: set[str] = set()
         self._deadly: Counter[str] = Counter()
@@ -104,8 +109,7 @@ class ForkServerClient:
 
     def stop(self) -> None:
         """End the process and every child."""
-        self._stopping.set()
-        self._hang_up()
+        self.hang_up()
         self._thread.join(timeout=3)
         self._end_process()
 
@@ -114,12 +118,10 @@ class ForkServerClient:
         """The process, while there is one."""
         return self._process.pid if self._process else None
 
-    def launch(self, task: ChildTask, *, memory_mb: int, fresh: bool = False, marks: dict[str, str]) -> Child:
+    def launch(self, task: ChildTask, *, memory_mb: int, fresh: bool = False, environment: dict[str, str]) -> Child:
         """Run a task in a new child; returns once it exists. `Gone` when the fork server fails meanwhile."""
         if not self._ready.wait(self._patience):
             raise Gone("no fork server")
-        if not fresh:
-            self._warm_up(task.warm)
         task_fd = os.memfd_create("task")
         report_read, report_write = os.pipe2(os.O_CLOEXEC)
         output_read, output_write = os.pipe2(os.O_CLOEXEC)
@@ -129,7 +131,7 @@ class ForkServerClient:
             "id": child.number,
             "memory_mb": memory_mb,
             "fresh": fresh,
-            "environment": marks,
+            "environment": environment,
         }
         try:
             with os.fdopen(os.dup(task_fd), "wb") as file:
@@ -190,14 +192,14 @@ class ForkServerClient:
                 [sys.executable, "-m", "workers.children", "--control", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 cwd=BASE_DIR,
-                env={**os.environ, **_ONE_THREAD, orphans.MARK: self._mark},
+                env={**os.environ, **hardware.thread_variables(1, fresh=False), orphans.MARK: self._mark},
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 2, 0))  # a stopped server: Gone
         self._control, self._process = ours, process
         if self._stopping.is_set():
-            self._hang_up()
+            self.hang_up()
 
     def _listen(self) -> None:
         control = self._control
@@ -215,16 +217,16 @@ class ForkServerClient:
     def _heard(self, message: dict[str, Any]) -> None:
         if message["event"] == "ready":
             self._ready.set()
-            if self._always_warm:
+            if self._wanted:
                 threading.Thread(target=self._preheat, name="warm-up", daemon=True).start()
+            return
+        if message["event"] == "loaded":
+            self.loaded = message["count"]
             return
         if message["event"] == "warmed":
             for name, error in message["errors"].items():
                 logger.warning("warming up %s: %s", name, error)
-            with self._lock:
-                waiting = self._warmed.get(f"#{message['id']}")
-            if waiting is not None:
-                waiting.set()
+            self._heated.set()
             return
         with self._lock:
             child = self._children.get(message["id"])
@@ -239,15 +241,33 @@ class ForkServerClient:
             child.exited.set()
 
     def _preheat(self) -> None:
+        """Have the server of now load what is wanted, when it may."""
         mark = self._mark
-        try:
-            with contextlib.suppress(Gone):
-                self._warm_up(self._always_warm)
-        finally:
-            with self._lock:
-                if mark == self._mark:
-                    self.warmed.set()
-            self._on_warm()
+        while self._warm_after is not None and not self._warm_after.wait(0.5):
+            if mark != self._mark or self._stopping.is_set():
+                return
+        with contextlib.suppress(Gone):
+            self._heat(mark)
+        with self._lock:
+            if mark == self._mark:
+                self.loaded = len(self._wanted)
+                self.warmed.set()
+        self._on_warm()
+
+    def _heat(self, mark: str) -> None:
+        with self._lock:
+            if mark != self._mark:
+                return
+            names = self._warming = tuple(name for name in self._wanted if name not in self._cold)
+            self._heated.clear()
+        self._send({"op": "warm", "names": list(names)})
+        finished = self._heated.wait(WARM_SECONDS)
+        with self._lock:
+            if mark == self._mark:
+                self._warming = ()
+        if not finished:
+            self._cold.update(names)
+            self._give_up()
 
     def _lost(self) -> None:
         """The process is gone: so are its children, by their death signal; what they started fell to us."""
@@ -255,10 +275,10 @@ class ForkServerClient:
         self._end_process()
         with self._lock:
             mark, self._mark = self._mark, ""
-            if self._always_warm:
+            self.loaded = 0
+            if self._wanted:
                 self.warmed.clear()
             children = list(self._children.values())
-            self._warmed, events = {}, list(self._warmed.values())
             self._deadly.update(self._warming)  # what was being loaded may have killed it: twice is no accident
             self._cold.update(name for name in self._warming if self._deadly[name] >= 2)
             self._warming = ()
@@ -266,8 +286,7 @@ class ForkServerClient:
             child.orphaned = True
             child.launched.set()
             child.exited.set()
-        for event in events:
-            event.set()
+        self._heated.set()
         orphans.kill_marked(mark)
         orphans.collect_dead()
 
@@ -281,33 +300,15 @@ class ForkServerClient:
         process.wait()
         self._process = None
 
-    def _hang_up(self) -> None:
+    def hang_up(self) -> None:
+        """Ask the process to end; returns at once. See `stop`."""
+        self._stopping.set()
         control = self._control
         if control is not None:
             with contextlib.suppress(OSError):
                 control.shutdown(socket.SHUT_RDWR)
 
     # --- requests ---------------------------------------------------------------------------------------------------
-
-    def _warm_up(self, names: tuple[str, ...]) -> None:
-        wanted = tuple(name for name in names if name not in self._cold and name not in self._warmed)
-        if not wanted:
-            return
-        with self._lock:
-            number, done, mark = next(self._numbers), threading.Event(), self._mark
-            self._warmed[f"#{number}"] = done
-            self._warming = wanted
-        self._send({"op": "warm", "id": number, "names": list(wanted)})
-        finished = done.wait(WARM_SECONDS)
-        with self._lock:
-            if mark != self._mark:
-                raise Gone("The fork server went away while it loaded what the work needs.")
-            self._warming = ()
-            if finished:
-                self._warmed |= dict.fromkeys(wanted, done)
-        if not finished:
-            self._cold.update(wanted)
-            self._give_up()
 
     def _await(self, event: threading.Event) -> None:
         """Wait for an answer; a server that neither warms up nor answers is replaced."""

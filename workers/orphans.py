@@ -30,11 +30,15 @@ def kill_marked(mark: str) -> int:
 
 
 def collect_dead(*, seconds: float = 0.3) -> None:
-    """Collect what fell to this process and has died, so that no zombie stays. Looks for a while: some are dying."""
-    until = time.monotonic() + seconds
+    """Collect what fell to this process and has died, so that no zombie stays. Looks for a while: some are dying.
+
+    What is of this process' own session it started itself and waits for.
+    """
+    until, own = time.monotonic() + seconds, str(os.getsid(0))
     while time.monotonic() < until:
         for pid in children_of(os.getpid()):
-            if _state_of(pid) == "Z":
+            fields = _stat(pid)
+            if fields and fields[0] == "Z" and fields[3] != own:
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
         time.sleep(0.02)
@@ -86,11 +90,6 @@ def _start_of(pid: int) -> str:
     """When a living process started, in ticks since boot; empty when there is none."""
     fields = _stat(pid)
     return fields[19] if fields and fields[0] != "Z" else ""
-
-
-def _state_of(pid: int) -> str:
-    fields = _stat(pid)
-    return fields[0] if fields else ""
 
 
 def _stat(pid: int) -> list[str]:

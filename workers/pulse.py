@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -20,19 +21,37 @@ from apps.core.models import Worker
 from workers.execution import Execution, Stop
 from workers.steady import AWAY, renew_connection, writing
 
-if TYPE_CHECKING:
-    from workers.supervisor import Supervisor
-
 logger = logging.getLogger("terrarium.workers")
 
 TICK_SECONDS = 0.5
 
 
+class Holder(Protocol):
+    """Whose pulse it is: what it holds, and how it is written down."""
+
+    name: str
+    lease_seconds: float
+    executions: dict[tuple[str, int], Execution]
+
+    def register(self) -> None:
+        """Write down that this worker exists."""
+        ...
+
+    def take_tags(self) -> Mapping[str, float]:
+        """The tags last claimed of each queue."""
+        ...
+
+    def warming(self) -> dict[str, Any]:
+        """The kinds of job it cannot start yet, and how far each is."""
+        ...
+
+
 class Pulse:
     """A thread beside the supervisor's loop."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
+    def __init__(self, holder: Holder) -> None:
+        self._holder = holder
+        self._warming: dict[str, Any] | None = None
         self._stopping = threading.Event()
         self._beat_at = 0.0
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
@@ -60,16 +79,17 @@ class Pulse:
 
     def tick(self) -> None:
         """One beat."""
-        executions = list(self._supervisor.executions.values())
+        executions = list(self._holder.executions.values())
         if time.monotonic() >= self._beat_at:
             self._beat(executions)
-            self._beat_at = time.monotonic() + self._supervisor.lease_seconds / 3
+            self._beat_at = time.monotonic() + self._holder.lease_seconds / 3
+        self._tell_warmth()
         for execution in executions:
             execution.measure()
         for job_id, asked in ask({execution.job_id: execution.attempt for execution in executions}).items():
             self._pass_on(job_id, asked, executions)
         self._write_words(executions)
-        tags = self._supervisor.take_tags()
+        tags = self._holder.take_tags()
         if tags:
             with writing():
                 for queue, tag in tags.items():
@@ -78,10 +98,17 @@ class Pulse:
     def _beat(self, executions: list[Execution]) -> None:
         beats = [Beat(execution.job_id, execution.attempt, execution.measure()) for execution in executions]
         with writing(), transaction.atomic():
-            beat(beats, lease_seconds=self._supervisor.lease_seconds)
-            seen = Worker.objects.filter(name=self._supervisor.name).update(last_seen_at=Now(), running=len(executions))
+            beat(beats, lease_seconds=self._holder.lease_seconds)
+            seen = Worker.objects.filter(name=self._holder.name).update(last_seen_at=Now())
         if not seen:
-            self._supervisor.register()
+            self._holder.register()
+
+    def _tell_warmth(self) -> None:
+        warming = self._holder.warming()
+        if warming != self._warming:
+            with writing():
+                Worker.objects.filter(name=self._holder.name).update(warming=warming)
+            self._warming = warming
 
     @staticmethod
     def _pass_on(job_id: str, asked: Asked, executions: list[Execution]) -> None:

@@ -8,43 +8,68 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from apps.core.models import Job
+
+
+Device = Literal["gpu"]
 
 
 @dataclass(frozen=True)
 class ChildTask:
     """What a child process is to do: call `entry(arguments, report)`, a `package.module:function` free of Django.
 
-    `arguments` is JSON. `warm` names what the fork server should have ready before it forks: modules, or
-    `module:function` to be called once (compiling, loading).
+    `arguments` is JSON.
     """
 
     entry: str
     arguments: dict[str, Any] = field(default_factory=dict)
-    warm: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Runner:
-    """How one kind of job is executed.
+    """How one kind of job is executed, and what hardware its work needs.
 
     `prepare(job)` runs in the worker, reads what the work needs and returns it as a `ChildTask`; the work itself runs
     in a child process of its own. `inline` is for work far shorter than a fork (a ping, a bit of bookkeeping): it runs
     in the supervisor itself and must neither block nor last. A runner has one or the other.
+
+    `warm` names what is loaded before the first fork: modules, or `module:function` to be called once. `prepare_command`
+    is run before that, by this interpreter (`("-m", "package.module")`): long work that need only be done once on a
+    machine, such as compiling. Jobs of the kind wait until both are done; those of other kinds do not.
+
+    `fresh` gives each job an interpreter of its own, so nothing is warm. `threads` is how many its libraries may start;
+    what is warm was loaded with one. `memory_mb` is what its process may take (0: all there is; None: the setting).
+    `device` is the accelerator it needs if the machine has one. `per_host` bounds how many run on one machine.
     """
 
     kind: str
     prepare: Callable[[Job], ChildTask] | None = None
-    memory_mb: int | None = None
     inline: Callable[[Job], dict[str, Any]] | None = None
+    fresh: bool = False
+    memory_mb: int | None = None
+    threads: int = 1
+    device: Device | None = None
+    per_host: int | None = None
     warm: tuple[str, ...] = ()
+    prepare_command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.prepare is None) == (self.inline is None):
             raise ValueError(f"A runner has either prepare or inline: {self.kind}.")
+        if self.fresh and self.warm:
+            raise ValueError(f"A fresh interpreter has nothing warm: {self.kind}.")
+        if self.threads < 1 or (self.threads > 1 and not self.fresh):
+            raise ValueError(f"Threads are at least 1, and more only in a fresh interpreter: {self.kind}.")
+        if self.per_host is not None and self.per_host < 1:
+            raise ValueError(f"per_host is at least 1: {self.kind}.")
+
+    @property
+    def scarce(self) -> bool:
+        """Whether a machine runs only so many of its jobs, whatever its workers have free."""
+        return self.device is not None or self.per_host is not None
 
 
 _runners: dict[str, Runner] = {}
@@ -60,9 +85,9 @@ def get(kind: str) -> Runner | None:
     return _runners.get(kind)
 
 
-def warm_ups() -> tuple[str, ...]:
-    """Everything that any runner wants ready from the start."""
-    return tuple(dict.fromkeys(name for runner in _runners.values() for name in runner.warm))
+def all_runners() -> list[Runner]:
+    """Every runner, by kind."""
+    return [_runners[kind] for kind in sorted(_runners)]
 
 
 def load(modules: Iterable[str]) -> None:

@@ -19,17 +19,18 @@ from typing import Any
 from django.conf import settings
 from django.db.models.functions import Now
 
+from apps.core.jobs import kinds
 from apps.core.jobs.lease import Fenced, claim
 from apps.core.jobs.reports import Usage
 from apps.core.jobs.settle import settle, settle_all
 from apps.core.jobs.verdict import Verdict
 from apps.core.models import Job, Worker
-from workers import runners
+from workers import hardware, runners
 from workers.execution import Execution
-from workers.forkserver import ForkServerClient
 from workers.pulse import Pulse
 from workers.steady import AWAY, persistently, renew_connection, writing
 from workers.sweeper import Sweeper
+from workers.warmth import Warmth
 
 logger = logging.getLogger("terrarium.workers")
 
@@ -50,23 +51,44 @@ def default_concurrency() -> int:
 
 
 def slots_for(queues: list[str], concurrency: int) -> dict[str, int]:
-    """How many jobs of each queue this worker runs at once."""
-    return {queue: settings.CONFIG.max_concurrent_jobs if queue == "gpu" else concurrency for queue in queues}
+    """How many jobs of each queue this worker runs at once: where all work needs a device, as many as may use one."""
+    slots = {}
+    for queue in queues:
+        needs = {runner.device for kind in _kinds_of(queue) if (runner := runners.get(kind)) is not None}
+        slots[queue] = settings.CONFIG.max_concurrent_jobs if needs and None not in needs else concurrency
+    return slots
+
+
+def _kinds_of(queue: str) -> set[str]:
+    return {name for name in kinds.names() if kinds.get(name).queue == queue}
 
 
 class Supervisor:
     """Runs the jobs of some queues in this process, until stopped."""
 
     def __init__(
-        self, *, slots: Mapping[str, int], lease_seconds: float | None = None, name: str | None = None
+        self,
+        *,
+        slots: Mapping[str, int],
+        lease_seconds: float | None = None,
+        name: str | None = None,
+        host: str | None = None,
     ) -> None:
-        self.host = socket.gethostname()
+        self.host = host or socket.gethostname()
         self.name = name or f"{self.host}:{os.getpid()}:{secrets.token_hex(3)}"
         self.slots = dict(slots)
         self.lease_seconds = lease_seconds or settings.CONFIG.lease_seconds
-        self.server = ForkServerClient(
-            patience=min(15.0, self.lease_seconds), warm=runners.warm_ups(), on_warm=self.wake
+        self._kinds = {queue: _kinds_of(queue) for queue in slots}
+        """What may be in each queue: the kinds that belong there, and those that were found there."""
+        served = {kind for known in self._kinds.values() for kind in known}
+        self.warmth = Warmth(
+            [runner for runner in runners.all_runners() if runner.kind in served],
+            folder=settings.VAR_DIR,
+            patience=min(15.0, self.lease_seconds),
+            on_change=self.wake,
         )
+        self._places = hardware.Places(settings.VAR_DIR, limit=settings.CONFIG.max_concurrent_jobs)
+        self._meter = hardware.Meter()
         self.executions: dict[tuple[str, int], Execution] = {}
         self._ended: deque[tuple[Execution | None, str, int, Verdict | None]] = deque()
         self._wake = threading.Event()
@@ -81,7 +103,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Start everything; returns at once."""
-        self.server.start()
+        self.warmth.start()
         self._thread.start()
 
     def wake(self) -> None:
@@ -97,10 +119,9 @@ class Supervisor:
         """Wait until everything has been given back."""
         return self._stopped.wait(timeout)
 
-    @property
-    def running(self) -> int:
-        """How many jobs are held now."""
-        return len(self.executions)
+    def warming(self) -> dict[str, Any]:
+        """The kinds of job that cannot start yet, and how far each is."""
+        return self.warmth.progress()
 
     # --- the loop ---------------------------------------------------------------------------------------------------
 
@@ -136,9 +157,10 @@ class Supervisor:
             name=self.name,
             defaults={
                 "host": self.host,
+                "boot_id": hardware.boot_id(),
                 "pid": os.getpid(),
-                "queues": list(self.slots),
-                "concurrency": sum(self.slots.values()),
+                "slots": self.slots,
+                "warming": self.warming(),
                 "version": settings.VERSION,
                 "started_at": Now(),
                 "last_seen_at": Now(),
@@ -148,10 +170,8 @@ class Supervisor:
     def _claim_free(self) -> bool:
         """Claim for every queue with free slots, each in turn first. True when something was started.
 
-        Nothing is claimed before the fork server is warm: a job's time must not run while the solver compiles itself.
+        Kinds that are not warm are passed over: a job's time must not run while what it needs is being made ready.
         """
-        if not self.server.warmed.is_set():
-            return False
         found = False
         queues = list(self.slots)
         self._rotation += 1
@@ -159,52 +179,85 @@ class Supervisor:
             queue = queues[(self._rotation + offset) % len(queues)]
             held = sum(1 for execution in self.executions.values() if execution.job.queue == queue)
             free = self.slots[queue] - held
-            if free < 1 or self._stopping.is_set():
-                continue
-            limit = min(_SETTLE_BATCH, free * _STRETCH) if queue in self._inline_queues else free
+            if free > 0 and not self._stopping.is_set():
+                found = self._claim(queue, free) or found
+        return found
+
+    def _claim(self, queue: str, free: int) -> bool:
+        known = [runner for kind in sorted(self._kinds[queue]) if (runner := runners.get(kind)) is not None]
+        scarce = [runner for runner in known if runner.scarce]
+        devices = {runner.kind for runner in known if runner.device is not None}
+        place = self._places.take() if devices else None
+        limit = min(_SETTLE_BATCH, free * _STRETCH) if queue in self._inline_queues else free
+        try:
             with writing():
                 jobs = claim(
                     queue=queue,
                     worker=self.name,
                     host=self.host,
                     lease_seconds=self.lease_seconds,
-                    limit=limit,
-                    host_limit=settings.CONFIG.max_concurrent_jobs if queue == "gpu" else None,
+                    limit=1 if scarce else limit,
+                    without=self.warmth.cold() | (devices if place is None else set()),
+                    per_host={runner.kind: runner.per_host for runner in scarce if runner.per_host is not None},
                 )
             for job in jobs:
                 self._tags[queue] = max(self._tags.get(queue, 0.0), job.fair_tag)
+                self._kinds[queue].add(job.kind)
             if jobs:
-                self._begin_all(queue, jobs, free)
-            found = found or bool(jobs)
-        return found
+                place = self._begin_all(queue, jobs, free, place)
+        finally:
+            if place is not None:
+                place.give_back()
+        return bool(jobs)
 
     def take_tags(self) -> dict[str, float]:
         """The tags last claimed, for the pulse to advance the queues' virtual time."""
         tags, self._tags = self._tags, {}
         return tags
 
-    def _begin_all(self, queue: str, jobs: list[Job], free: int) -> None:
-        """Do inline work at once, start the rest; what exceeds the free slots after a stretched claim goes back."""
+    def _begin_all(self, queue: str, jobs: list[Job], free: int, place: hardware.Place | None) -> hardware.Place | None:
+        """Do inline work at once, start the rest; what cannot start now goes back. Returns the place if nobody took it.
+
+        Such is what exceeds the free slots after a stretched claim, and the first of a kind that is found in a queue
+        not its own: what it needs is made ready, and it is passed over until then.
+        """
         self._inline_queues.discard(queue)
         inline = 0
         for job in jobs:
             runner = runners.get(job.kind)
-            if runner is not None and runner.inline is not None:
+            if runner is None:
+                text = f"No worker here knows how to run jobs of kind {job.kind!r}."
+                self._ended.append(
+                    (None, job.pk, job.attempt, Verdict("failed", error_code="unknown_kind", error_message=text))
+                )
+            elif runner.inline is not None:
                 self._ended.append((None, job.pk, job.attempt, _inline(runner.inline, job)))
                 inline += 1
-            elif free > 0:
-                self._begin(job, runner)
+            elif free > 0 and self._begin(job, runner, place):
                 free -= 1
+                place = None if runner.device is not None else place
             else:
                 self._ended.append((None, job.pk, job.attempt, Verdict("released")))
         if inline == len(jobs):
             self._inline_queues.add(queue)
+        return place
 
-    def _begin(self, job: Job, runner: runners.Runner | None) -> None:
-        memory = runner.memory_mb if runner is not None and runner.memory_mb else settings.CONFIG.job_memory_mb
-        execution = Execution(job, server=self.server, memory_mb=memory, ended=self._execution_ended)
+    def _begin(self, job: Job, runner: runners.Runner, place: hardware.Place | None) -> bool:
+        """Start a job, if what it needs is ready; a device's place is taken over."""
+        server = self.warmth.server_for(runner)
+        if not self.warmth.is_ready(runner):
+            return False
+        taken = None
+        if runner.device is not None:
+            taken = place or self._places.take()
+            if taken is None:
+                return False
+        execution = Execution(
+            job, runner=runner, server=server, place=taken, meter=self._meter, ended=self._execution_ended
+        )
         self.executions[(job.pk, job.attempt)] = execution
         execution.start()
+        return True
 
     def _execution_ended(self, execution: Execution, verdict: Verdict | None) -> None:
         """Called from the execution's thread."""
@@ -275,7 +328,7 @@ class Supervisor:
                 renew_connection()
                 time.sleep(0.2)
         self.pulse.stop()
-        self.server.stop()
+        self.warmth.stop()
         try:
             Worker.objects.filter(name=self.name).delete()
         except AWAY:
@@ -289,6 +342,9 @@ def _inline(work: Any, job: Job) -> Verdict:
     began, cpu = time.perf_counter(), time.thread_time()
     try:
         result = work(job)
+    except AWAY as error:
+        renew_connection()
+        return Verdict("lost", error_code="database", error_message=f"The database went away under it: {error}")
     except Exception as error:
         return Verdict("failed", error_code=type(error).__name__, error_message=str(error))
     used = Usage(cpu_seconds=time.thread_time() - cpu, wall_seconds=time.perf_counter() - began)

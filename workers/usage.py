@@ -18,23 +18,23 @@ class Sample:
 
     cpu_seconds: float = 0.0
     memory_mb: float = 0.0
-    processes: int = 0
+    pids: tuple[int, ...] = ()
 
 
 def sample(leader: int) -> Sample:
     """The tree below and including `leader`; zeros when it is gone. Shared pages count for each process."""
     cpu = memory = 0.0
-    seen = 0
+    seen: list[int] = []
     waiting = [leader]
-    while waiting and seen < _MAX_PROCESSES:
+    while waiting and len(seen) < _MAX_PROCESSES:
         pid = waiting.pop()
         try:
             with open(f"/proc/{pid}/stat") as file:
                 fields = file.read().rpartition(")")[2].split()
         except OSError:
             continue
-        seen += 1
+        seen.append(pid)
         cpu += sum(int(fields[index]) for index in (11, 12, 13, 14)) / _TICKS  # utime, stime, cutime, cstime
         memory += int(fields[21]) * _PAGE_MB
         waiting.extend(children_of(pid))
-    return Sample(cpu, memory, seen)
+    return Sample(cpu, memory, tuple(seen))

@@ -115,4 +115,4 @@ class JobAttemptAdmin(LookOnly):
 class WorkerAdmin(LookOnly):
     """Worker processes as they last reported themselves."""
 
-    list_display = ("name", "host", "pid", "queues", "concurrency", "running", "version", "last_seen_at")
+    list_display = ("name", "host", "pid", "slots", "warming", "version", "last_seen_at")

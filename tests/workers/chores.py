@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workers import runners
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 ENTRIES = ("nap", "chat", "fail", "die", "leave", "burn", "hoard", "spawn", "unwritable", "surroundings")
 
 
-def _prepare(job: Job) -> ChildTask:
-    return ChildTask(f"tests.workers.entries:{job.kind}", dict(job.payload), warm=tuple(job.payload.get("warm", ())))
+def _does(entry: str) -> Callable[[Job], ChildTask]:
+    return lambda job: ChildTask(f"tests.workers.entries:{entry}", dict(job.payload))
 
 
 def _ping(job: Job) -> dict[str, Any]:
@@ -41,15 +41,26 @@ def _tally(finished: Sequence[Finished]) -> None:
 
 def register() -> None:
     """Make the chores known to this process."""
+    for name in ENTRIES:
+        _know(Runner(name, prepare=_does(name), memory_mb=512))
+    _know(Runner("counted", prepare=_does("counted"), memory_mb=512), on_finish=_tally)
+    _know(Runner("noop", inline=_ping))
+    look = _does("surroundings")
+    _know(Runner("warmed", prepare=look, warm=("numpy",)))
+    _know(Runner("fresh", prepare=look, fresh=True, threads=3))
+    _know(Runner("tuned", prepare=look, fresh=True, memory_mb=0, device="gpu"), queue="gpu")
+    _know(Runner("alone", prepare=_does("nap"), per_host=1), queue="agents")
+    _know(
+        Runner("brewed", prepare=_does("nap"), warm=("statistics",), prepare_command=("-m", "tests.workers.brew")),
+        queue="agents",
+    )
+
+
+def _know(runner: Runner, **options: Any) -> None:
     from apps.core.jobs import kinds
 
-    for name in ENTRIES:
-        kinds.register(kinds.Kind(name, name.title()))
-        runners.register(Runner(name, prepare=_prepare, memory_mb=512))
-    kinds.register(kinds.Kind("counted", "Counted", on_finish=_tally))
-    runners.register(Runner("counted", prepare=_prepare, memory_mb=512))
-    kinds.register(kinds.Kind("noop", "No-op"))
-    runners.register(Runner("noop", inline=_ping))
+    kinds.register(kinds.Kind(runner.kind, runner.kind.title(), **options))
+    runners.register(runner)
 
 
 def main() -> None:

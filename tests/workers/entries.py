@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+SHOWN = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "CUDA_VISIBLE_DEVICES")
+
 Report = Callable[[str, dict[str, Any]], None]
 
 
@@ -19,10 +21,17 @@ class Busy(Exception):
     retryable = True
 
 
+def _wait(arguments: dict[str, Any]) -> None:
+    """Until a file is there that lets the work go on."""
+    while arguments.get("wait_for") and not os.path.exists(arguments["wait_for"]):
+        time.sleep(0.02)
+
+
 def nap(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     """Sleep and say so."""
     report("log", {"level": "INFO", "message": "lying down"})
     time.sleep(arguments.get("seconds", 0.0))
+    _wait(arguments)
     report("progress", {"fraction": 1.0, "note": "rested"})
     return {"pid": os.getpid(), "ppid": os.getppid(), **{k: v for k, v in arguments.items() if k != "seconds"}}
 
@@ -94,7 +103,8 @@ def unwritable(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
 
 
 def surroundings(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Tell where it runs."""
+    """Tell where it runs, when it may."""
+    _wait(arguments)
     return {
         "django": any(name == "django" or name.startswith("django.") for name in sys.modules),
         "numpy": "numpy" in sys.modules,
@@ -102,6 +112,7 @@ def surroundings(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
         "session_leader": os.getsid(0) == os.getpid(),
         "stdin": os.readlink("/proc/self/fd/0"),
         "job": os.environ.get("JOB_ID"),
+        "environment": {name: os.environ.get(name) for name in SHOWN},
         "descriptors": sorted(os.listdir("/proc/self/fd"), key=int),
     }
 

@@ -59,13 +59,18 @@ class WorkerProcess:
         assert found is not None
         return found.group(1)
 
-    def fork_server(self) -> psutil.Process:
-        """The fork server below it."""
-        return until(lambda: next(iter(self._fork_servers()), None))  # type: ignore[return-value]
-
-    def _fork_servers(self) -> list[psutil.Process]:
+    def fork_servers(self) -> list[psutil.Process]:
+        """The fork servers below it now."""
         below = psutil.Process(self.pid).children()
         return [one for one in below if alive(one) and "workers.children" in " ".join(one.cmdline())]
+
+    def children(self) -> list[psutil.Process]:
+        """The processes that run jobs now."""
+        return [child for server in self.fork_servers() for child in server.children()]
+
+    def child(self) -> psutil.Process:
+        """A process that runs a job, once there is one."""
+        return until(lambda: next(iter(self.children()), None))  # type: ignore[return-value]
 
     def family(self) -> list[psutil.Process]:
         """Every process below it now."""
@@ -132,14 +137,19 @@ class Fleet:
     def _run(self, *arguments: str) -> None:
         subprocess.run([sys.executable, *arguments], cwd=ROOT, env=self.environment, check=True)
 
-    def worker(self, *, queues: str = "cpu", concurrency: int = 2) -> WorkerProcess:
+    def worker(
+        self, *, queues: str = "cpu", concurrency: int = 2, host: str = "", environment: dict[str, str] | None = None
+    ) -> WorkerProcess:
         """Start a worker; returns when it is written down."""
         log = self.folder / f"worker-{len(self.workers)}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tests.workers.chores", "--queues", queues, "--concurrency", str(concurrency)],
+                [
+                    *(sys.executable, "-m", "tests.workers.chores", "--queues", queues),
+                    *("--concurrency", str(concurrency), "--host", host),
+                ],
                 cwd=ROOT,
-                env=self.environment,
+                env={**self.environment, **(environment or {})},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

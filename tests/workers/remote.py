@@ -75,7 +75,7 @@ def job(job_id: str) -> dict[str, Any]:
     fields = ("status", "attempt", "error_code", "error_message", "progress")
     row: dict[str, Any] = dict(Job.objects.filter(pk=job_id).values(*fields).get())
     attempts = JobAttempt.objects.filter(job_id=job_id).order_by("number")
-    columns = ("number", "outcome", "worker", "cpu_seconds", "wall_seconds", "peak_memory_mb", "stack_trace")
+    columns = ("number", "outcome", "worker", "host", "cpu_seconds", "wall_seconds", "peak_memory_mb", "stack_trace")
     row["attempts"] = list(attempts.values(*columns))
     row["events"] = list(JobEvent.objects.filter(job_id=job_id).order_by("seq").values("seq", "type", "payload"))
     return row
@@ -92,6 +92,12 @@ def workers() -> list[str]:
     return list(Worker.objects.order_by("name").values_list("name", flat=True))
 
 
+def worker(name: str) -> dict[str, Any]:
+    """A worker as it is written down."""
+    row = Worker.objects.get(name=name)
+    return {"host": row.host, "boot_id": row.boot_id, "slots": row.slots, "warming": row.warming}
+
+
 def system_events(job_id: str) -> int:
     """How many system events tell of a job."""
     return SystemEvent.objects.filter(dedupe_key__startswith=f"job:{job_id}").count()
@@ -99,7 +105,17 @@ def system_events(job_id: str) -> int:
 
 DO = {
     function.__name__: function
-    for function in (enqueue, enqueue_close_together, enqueue_with_deadline, act, job, statuses, workers, system_events)
+    for function in (
+        enqueue,
+        enqueue_close_together,
+        enqueue_with_deadline,
+        act,
+        job,
+        statuses,
+        worker,
+        workers,
+        system_events,
+    )
 }
 
 

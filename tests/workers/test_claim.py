@@ -24,7 +24,7 @@ def said(report: Report) -> Said:
 
 
 def take(limit: int = 1, queue: str = "cpu", worker: str = "w1", **options: Any) -> list[Job]:
-    return claim(queue=queue, worker=worker, host="here", lease_seconds=15, limit=limit, **options)
+    return claim(**{"queue": queue, "worker": worker, "host": "here", "lease_seconds": 15, "limit": limit, **options})
 
 
 def test_a_claim_takes_the_best_job_and_notes_the_execution(kind: Any, owner: User) -> None:
@@ -62,11 +62,25 @@ def test_a_paused_queue_gives_nothing_until_it_is_resumed(kind: Any, owner: User
     assert len(take()) == 1
 
 
-def test_a_host_runs_no_more_gpu_jobs_than_it_may(kind: Any, owner: User) -> None:
+def test_a_host_runs_no_more_jobs_of_a_kind_than_it_may(kind: Any, owner: User) -> None:
     kind("train", queue="gpu")
-    jobs_enqueue(specs=[JobSpec("train")] * 5, owner=owner)
-    assert len(take(limit=5, queue="gpu", host_limit=2)) == 2
-    assert take(limit=5, queue="gpu", host_limit=2, worker="w2") == []
+    kind("tune", queue="gpu")
+    jobs_enqueue(specs=[JobSpec("train")] * 3 + [JobSpec("tune")], owner=owner)
+    taken = [job.kind for _ in range(4) for job in take(limit=5, queue="gpu", per_host={"train": 2})]
+    assert taken == ["train", "train", "tune"]
+    assert take(queue="gpu", per_host={"train": 2}, worker="w2") == []
+    assert [job.kind for job in take(queue="gpu", per_host={"train": 2}, host="there")] == ["train"]
+
+
+@pytest.mark.parametrize("priority", [0, 5])
+def test_kinds_a_worker_cannot_start_are_passed_over_and_keep_their_turn(kind: Any, owner: User, priority: int) -> None:
+    kind("cold")
+    kind("warm")
+    specs = [JobSpec("cold", priority=priority), JobSpec("warm"), JobSpec("cold"), JobSpec("warm")]
+    jobs_enqueue(specs=specs, owner=owner)
+    assert [job.kind for job in take(limit=3, without=["cold"])] == ["warm", "warm"]
+    assert take(limit=3, without=["cold", "other"]) == []
+    assert [job.priority for job in take(limit=3)] == [priority, 0]
 
 
 def test_a_newcomer_does_not_wait_for_what_was_queued_before(kind: Any, owner: User, other: User) -> None:

@@ -38,7 +38,7 @@ def worker_seen(seconds_ago: float) -> None:
         name="w1",
         host="here",
         pid=1,
-        concurrency=1,
+        slots={"cpu": 1},
         version="0",
         started_at=now,
         last_seen_at=now - timedelta(seconds=seconds_ago),

@@ -74,7 +74,7 @@ def test_work_put_in_just_after_a_ring_does_not_wait_for_the_next_look(fleet: Fl
 
 
 def test_work_runs_alone_warm_and_without_django(fleet: Fleet, worker: WorkerProcess) -> None:
-    job_id = fleet.enqueue("surroundings", {"warm": ["numpy"]})
+    job_id = fleet.enqueue("warmed")
     found = fleet.result(job_id)
     assert found["job"] == job_id
     assert (found["django"], found["numpy"], found["threads"], found["session_leader"]) == (False, True, 1, True)
@@ -82,9 +82,8 @@ def test_work_runs_alone_warm_and_without_django(fleet: Fleet, worker: WorkerPro
     assert len(found["descriptors"]) <= 6
 
 
-def test_a_gpu_job_gets_an_interpreter_of_its_own(fleet: Fleet, worker: WorkerProcess) -> None:
-    fleet.result(fleet.enqueue("surroundings", {"warm": ["numpy"]}))
-    found = fleet.result(fleet.enqueue("surroundings", queue="gpu"))
+def test_a_fresh_job_gets_an_interpreter_of_its_own(fleet: Fleet, worker: WorkerProcess) -> None:
+    found = fleet.result(fleet.enqueue("fresh"))
     assert (found["django"], found["numpy"], found["session_leader"]) == (False, False, True)
 
 
@@ -149,8 +148,7 @@ def test_other_ways_to_fail_have_names(
 def test_a_running_job_is_cancelled_within_two_seconds(fleet: Fleet, worker: WorkerProcess) -> None:
     job_id = fleet.enqueue("nap", {"seconds": 60})
     fleet.wait_for(job_id, "running")
-    until(lambda: len(worker.fork_server().children()) == 1)
-    [child] = worker.fork_server().children()
+    child = worker.child()
     began = time.monotonic()
     fleet.ask("act", name="cancel", job_id=job_id)
     job = fleet.wait_for(job_id, "cancelled")
@@ -187,14 +185,10 @@ def test_what_a_job_started_ends_with_it(fleet: Fleet, worker: WorkerProcess) ->
 # --- what survives whom ---------------------------------------------------------------------------------------------
 
 
-def running_child(worker: WorkerProcess) -> psutil.Process:
-    return until(lambda: next(iter(worker.fork_server().children()), None))  # type: ignore[return-value]
-
-
 def test_a_killed_child_is_tried_again(fleet: Fleet, worker: WorkerProcess) -> None:
     job_id = fleet.enqueue("nap", {"seconds": 1.0})
     fleet.wait_for(job_id, "running")
-    running_child(worker).kill()
+    worker.child().kill()
     job = fleet.wait_for(job_id, "completed")
     assert [attempt["outcome"] for attempt in job["attempts"]] == ["lost", "completed"]
 
@@ -202,7 +196,9 @@ def test_a_killed_child_is_tried_again(fleet: Fleet, worker: WorkerProcess) -> N
 def test_a_killed_fork_server_is_replaced_and_leaves_nothing(fleet: Fleet, worker: WorkerProcess) -> None:
     job_id = fleet.enqueue("spawn", {"mark": "leftover-2", "seconds": 2.0})
     until(lambda: len(processes_marked("leftover-2")) == 4)
-    child, server = running_child(worker), worker.fork_server()
+    child = worker.child()
+    server = child.parent()
+    assert server is not None
     server.kill()
     until(lambda: not child.is_running() and not server.is_running(), seconds=2)
     job = fleet.wait_for(job_id, "completed")
@@ -244,7 +240,7 @@ def test_a_killed_worker_leaves_no_process_and_its_job_to_another(fleet: Fleet, 
 
 
 def running_job_is_with(worker: WorkerProcess) -> bool:
-    return bool(worker.fork_server().children())
+    return bool(worker.children())
 
 
 def test_a_worker_stopped_beyond_its_lease_cannot_write_when_it_returns(fleet: Fleet) -> None:

@@ -5,12 +5,12 @@ Whoever holds `(job_id, attempt)` of a running job may write; everybody else is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import BooleanField, ExpressionWrapper, F, Q
+from django.db.models import BooleanField, Count, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 
 from apps.core.jobs import kinds, turns
@@ -47,7 +47,9 @@ _SET = """
     started_at = COALESCE(started_at, {now}), progress = checkpoint_progress, progress_note = '', last_seq = last_seq + 1,
     cancel_requested_at = NULL, pause_requested_at = NULL, stop_early_requested_at = NULL
 """
-_ORDER = "ORDER BY fair_tag, job_id LIMIT %s"
+_WITHOUT = "/* but of these kinds */"
+"""Where a claim leaves kinds out; mostly it leaves out none, and the statement is the same every time."""
+_ORDER = f"{_WITHOUT} ORDER BY fair_tag, job_id LIMIT %s"
 _CHOSEN = f"UPDATE core_job SET {_SET} WHERE +status = 'queued' AND job_id IN ({{chosen}}) RETURNING *"  # noqa: S608
 
 # The status stands in the statement as a literal, so that both planners see the partial index core_job_claim; SQLite is
@@ -81,25 +83,33 @@ _CLAIM = {
 
 
 def claim(
-    *, queue: str, worker: str, host: str, lease_seconds: float, limit: int = 1, host_limit: int | None = None
+    *,
+    queue: str,
+    worker: str,
+    host: str,
+    lease_seconds: float,
+    limit: int = 1,
+    without: Collection[str] = (),
+    per_host: Mapping[str, int] | None = None,
 ) -> list[Job]:
     """Take up to `limit` jobs of a queue, best first, each with its lease, its `JobAttempt` and its event.
 
     Users take turns by `fair_tag`; within a user's turn the most urgent job runs (`apps.core.jobs.turns`).
-    `host_limit` bounds how many jobs of this queue run on `host` at once (the gpu queue). A paused queue gives none.
+    Jobs of the kinds in `without` are passed over: this worker cannot start them now. `per_host` bounds how many jobs
+    of a kind run on `host` at once; with it jobs are taken one at a time. A paused queue gives none.
     """
-    work, ordered = _look(queue) if limit >= 1 else (False, False)
+    passed = sorted(without)
+    work, ordered = _look(queue, passed) if limit >= 1 else (False, False)
     if not work:
         return []
     with transaction.atomic():
-        if host_limit is not None:
-            limit = min(limit, host_limit - _running_on_host(queue, host))
-            if limit < 1:
-                return []
+        if per_host:
+            passed, limit = sorted({*passed, *_full(host, per_host)}), 1
         if ordered:
-            jobs = _claim_chosen(turns.give(queue=queue, limit=limit), worker, lease_seconds)
+            chosen = turns.give(queue=queue, limit=limit, without=passed)
+            jobs = _claim_chosen(chosen, worker, lease_seconds)
         else:
-            jobs = _claim_rows(queue, worker, lease_seconds, limit)
+            jobs = _claim_rows(queue, worker, lease_seconds, limit, passed)
         _open_attempts(jobs, worker, host)
         change = status_change(JobStatus.QUEUED, JobStatus.RUNNING)
         write([(job, change) for job in jobs])
@@ -107,7 +117,7 @@ def claim(
     return jobs
 
 
-def _look(queue: str) -> tuple[bool, bool]:
+def _look(queue: str, without: Sequence[str]) -> tuple[bool, bool]:
     """Whether a queue has work, and whether anybody's jobs there have an order of their own.
 
     A read, so that looking at an empty queue takes no lock. The order is one that only the partial index has:
@@ -116,22 +126,23 @@ def _look(queue: str) -> tuple[bool, bool]:
     sqlite = connection.vendor == "sqlite"
     claim_index = " INDEXED BY core_job_claim" if sqlite else ""
     order_index = " INDEXED BY core_job_out_of_turn" if sqlite else ""
-    waiting = "WHERE status = 'queued' AND queue = %s"
+    waiting = f"WHERE status = 'queued' AND queue = %s {turns.but_for(without)}"
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT EXISTS (SELECT 1 FROM core_job{claim_index} {waiting}), "  # noqa: S608
             f"(SELECT 1 FROM core_job{order_index} {waiting} AND {turns.OUT_OF_TURN} ORDER BY turn LIMIT 1)",
-            [queue, queue],
+            [queue, *without, queue, *without],
         )
         work, ordered = cursor.fetchone()
     return bool(work), bool(ordered)
 
 
-def _claim_rows(queue: str, worker: str, lease_seconds: float, limit: int) -> list[Job]:
-    pick: list[Any] = [queue, queue, limit]
+def _claim_rows(queue: str, worker: str, lease_seconds: float, limit: int, without: Sequence[str]) -> list[Job]:
+    pick: list[Any] = [queue, queue, *without, limit]
     hold = _hold(worker, lease_seconds)
     parameters = [*pick, *hold] if connection.vendor == "postgresql" else [*hold, *pick]
-    return _in_order(Job.objects.raw(_CLAIM[connection.vendor], parameters))
+    sql = _CLAIM[connection.vendor].replace(_WITHOUT, turns.but_for(without))
+    return _in_order(Job.objects.raw(sql, parameters))
 
 
 def _claim_chosen(chosen: Sequence[str], worker: str, lease_seconds: float) -> list[Job]:
@@ -158,18 +169,20 @@ def _open_attempts(jobs: Sequence[Job], worker: str, host: str) -> None:
     insert("core_jobattempt", columns, rows, values=["%s"] * 5 + [now_value()] + ["''"] * len(_EMPTY))
 
 
-def _running_on_host(queue: str, host: str) -> int:
-    """How many jobs of the queue run on this host; two workers of one host count one after the other."""
+def _full(host: str, limits: Mapping[str, int]) -> list[str]:
+    """The kinds of which this host runs as many as it may; workers of one host count one after the other."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"terrarium:{queue}:{host}"])
-    return JobAttempt.objects.filter(
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"terrarium:host:{host}"])
+    running = JobAttempt.objects.filter(
         host=host,
         job__status=JobStatus.RUNNING,
-        job__queue=queue,
+        job__kind__in=limits,
         number=F("job__attempt"),
         outcome=JobStatus.RUNNING,
-    ).count()
+    )
+    counts = dict(running.order_by().values_list("job__kind").annotate(Count("pk")))
+    return [kind for kind, limit in limits.items() if counts.get(kind, 0) >= limit]
 
 
 def ask(held: Mapping[str, int]) -> dict[str, Asked]:

@@ -8,6 +8,7 @@ that is the order, so who was displaced comes next and nobody falls back twice.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -26,10 +27,15 @@ class _Slot(NamedTuple):
     fair_tag: float
 
 
-def give(*, queue: str, limit: int) -> list[str]:
+def but_for(kinds: Sequence[str]) -> str:
+    """The condition that leaves out jobs of these kinds; its parameters are the kinds."""
+    return f"AND NOT kind IN ({', '.join(['%s'] * len(kinds))})" if kinds else ""
+
+
+def give(*, queue: str, limit: int, without: Sequence[str] = ()) -> list[str]:
     """Give the next `limit` turns of a queue to their owners' best jobs; returns those, held until the caller commits.
 
-    Jobs without an owner are one user's. Inside the caller's transaction; one at a time on a queue, since a tag that
+    Jobs of the kinds `without` have no part in it, neither with their turns nor for others'. Jobs without an owner are one user's. Inside the caller's transaction; one at a time on a queue, since a tag that
     another claim is about to exchange says nothing.
     """
     if connection.vendor == "postgresql":
@@ -39,17 +45,24 @@ def give(*, queue: str, limit: int) -> list[str]:
                 "SELECT pg_advisory_xact_lock(hashtext(%s)), set_config('enable_sort', 'off', true)",
                 [f"terrarium:turns:{queue}"],
             )
-    slots = _queued("core_job_claim", f"AND {OPEN} ORDER BY fair_tag, job_id", [queue, queue, limit])
+    left_out = but_for(without)
+    slots = _queued(
+        "core_job_claim", f"AND {OPEN} {left_out} ORDER BY fair_tag, job_id", [queue, queue, *without, limit]
+    )
     by_owner: dict[str | None, list[_Slot]] = {}
     for slot in slots:
         by_owner.setdefault(slot.owner_id, []).append(slot)
-    return [job_id for owner_id, own in by_owner.items() for job_id in _give_to(queue, owner_id, own)]
+    return [job_id for owner_id, own in by_owner.items() for job_id in _give_to(queue, owner_id, own, without)]
 
 
-def _give_to(queue: str, owner_id: str | None, slots: list[_Slot]) -> list[str]:
+def _give_to(queue: str, owner_id: str | None, slots: list[_Slot], without: Sequence[str]) -> list[str]:
     """Let one owner's best jobs take these turns."""
     whose, key = ("owner_id IS NULL", []) if owner_id is None else ("owner_id = %s", [owner_id])
-    best = _queued("core_job_own_order", f"AND {whose} ORDER BY {_OWN_ORDER}", [queue, *key, len(slots)])
+    best = _queued(
+        "core_job_own_order",
+        f"AND {whose} {but_for(without)} ORDER BY {_OWN_ORDER}",
+        [queue, *key, *without, len(slots)],
+    )
     chosen = {job.job_id for job in best}
     rows = [*best, *(slot for slot in slots if slot.job_id not in chosen)]
     tags = sorted(row.fair_tag for row in {*slots, *best})

@@ -282,17 +282,26 @@ class QueueState(models.Model):
 
 
 class Worker(models.Model):
-    """A worker process as it last reported itself."""
+    """A worker process as it last reported itself.
+
+    `slots` is how many jobs of each queue it runs at once. `warming` holds the kinds of job it cannot start yet:
+    `{kind: {"done": 3, "total": 40, "note": "..."}}`. `boot_id` names the run of the machine it is on.
+    """
 
     name = models.CharField(primary_key=True, max_length=120)
     host = models.CharField(max_length=120)
+    boot_id = models.CharField(max_length=40, blank=True, default="")
     pid = models.PositiveIntegerField()
-    queues = models.JSONField(default=list)
-    concurrency = models.PositiveSmallIntegerField()
-    running = models.PositiveSmallIntegerField(default=0)
+    slots = models.JSONField(default=dict)
+    warming = models.JSONField(default=dict, blank=True)
     version = models.CharField(max_length=32)
     started_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def queues(self) -> list[str]:
+        """The queues it serves, sorted."""
+        return sorted(self.slots)

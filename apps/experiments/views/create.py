@@ -44,10 +44,9 @@ def _datasets() -> list[str]:
 
 
 def _slots() -> int:
-    """How many solves the workers now alive can do at once: each says its slots over all its queues, equal shares."""
+    """How many solves the workers now alive can do at once."""
     alive = Worker.objects.filter(last_seen_at__gte=timezone.now() - WORKER_SEEN)
-    shares = [worker.concurrency // len(worker.queues) for worker in alive if "cpu" in worker.queues]
-    return sum(max(1, share) for share in shares)
+    return sum(worker.slots.get("cpu", 0) for worker in alive)
 
 
 def _estimate(draft: Draft) -> Estimate | None:

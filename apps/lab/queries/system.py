@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Max, Min, OuterRef, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Max, Min
 from django.utils import timezone
 
 from apps.core.jobs import kinds
@@ -30,7 +31,20 @@ class WorkerRow:
 
     worker: Worker
     alive: bool
-    running: int
+    held: dict[str, int]
+
+    @property
+    def busy(self) -> str:
+        """Its queues, and how many of each one's places are taken."""
+        return _busy(self.worker.slots, self.held)
+
+    @property
+    def warming(self) -> str:
+        """The kinds of job it is not ready for, and how far it is; empty when it is ready for all."""
+        return " · ".join(
+            f"{kind} {state['done']} of {state['total']}" if state.get("total") else str(kind)
+            for kind, state in sorted(self.worker.warming.items())
+        )
 
     @property
     def status(self) -> str:
@@ -51,14 +65,23 @@ class Host:
         return sum(row.alive for row in self.workers)
 
     @property
-    def places(self) -> int:
-        """How many jobs it can run at once."""
-        return sum(row.worker.concurrency for row in self.workers if row.alive)
+    def places(self) -> Counter[str]:
+        """How many jobs of each queue it can run at once."""
+        return sum((Counter(row.worker.slots) for row in self.workers if row.alive), Counter())
 
     @property
-    def running(self) -> int:
-        """How many it runs."""
-        return sum(row.running for row in self.workers if row.alive)
+    def running(self) -> Counter[str]:
+        """How many of each queue it runs."""
+        return sum((Counter(row.held) for row in self.workers if row.alive), Counter())
+
+    @property
+    def busy(self) -> str:
+        """Its queues, and how many of each one's places are taken."""
+        return _busy(self.places, self.running)
+
+
+def _busy(slots: Mapping[str, int], held: Mapping[str, int]) -> str:
+    return " · ".join(f"{queue} {held.get(queue, 0)} of {slots[queue]}" for queue in sorted(slots))
 
 
 @dataclass
@@ -72,6 +95,7 @@ class Queue:
     oldest: datetime | None = None
     paused_at: datetime | None = None
     workers: int = 0
+    slots: int = 0
 
     @property
     def status(self) -> str:
@@ -95,11 +119,14 @@ def hosts() -> list[Host]:
     """Hosts by name with their workers; workers silent for a day are left out."""
     now = timezone.now()
     found: dict[str, Host] = {}
-    held = Job.objects.filter(status=JobStatus.RUNNING, worker=OuterRef("name")).order_by().values("worker")
-    workers = Worker.objects.filter(last_seen_at__gte=now - FORGOTTEN_AFTER).order_by("host", "name")
-    for worker in workers.annotate(held=Coalesce(Subquery(held.annotate(n=Count("pk")).values("n")), 0)):
+    held: dict[str, dict[str, int]] = {}
+    running = Job.objects.filter(status=JobStatus.RUNNING).order_by().values_list("worker", "queue")
+    for name, queue, number in running.annotate(Count("pk")):
+        held.setdefault(name, {})[queue] = number
+    for worker in Worker.objects.filter(last_seen_at__gte=now - FORGOTTEN_AFTER).order_by("host", "name"):
         host = found.setdefault(worker.host, Host(worker.host))
-        host.workers.append(WorkerRow(worker, alive=now - worker.last_seen_at < GONE_AFTER, running=worker.held))
+        alive = now - worker.last_seen_at < GONE_AFTER
+        host.workers.append(WorkerRow(worker, alive=alive, held=held.get(worker.name, {})))
     return list(found.values())
 
 
@@ -114,8 +141,9 @@ def queues(known_hosts: list[Host]) -> list[Queue]:
         queue(name)
     for host in known_hosts:
         for row in host.workers:
-            for name in row.worker.queues:
+            for name, slots in row.worker.slots.items():
                 queue(name).workers += row.alive
+                queue(name).slots += slots if row.alive else 0
     for state in QueueState.objects.all():
         queue(state.queue).paused_at = state.paused_at
     active = Job.objects.filter(status__in=(*_WAITING, JobStatus.RUNNING, JobStatus.PAUSED)).order_by()

@@ -38,7 +38,7 @@ def own_folder(tmp_path: Path, settings: Any) -> Path:
 
 def add_worker() -> None:
     Worker.objects.create(
-        name="w1", host="h", pid=1, queues=["cpu"], concurrency=1, version="1", started_at=timezone.now(), last_seen_at=timezone.now()
+        name="w1", host="h", pid=1, slots={"cpu": 1}, version="1", started_at=timezone.now(), last_seen_at=timezone.now()
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def digits(grid: Any) -> str:
 
 def test_what_is_prepared_holds_no_truth(job: Job) -> None:
     task = prepare(job)
-    crossing = digits({"entry": task.entry, "arguments": task.arguments, "warm": task.warm})
+    crossing = digits({"entry": task.entry, "arguments": task.arguments})
     assert digits(INPUT) in crossing
     assert digits(TRUTH) not in crossing
     assert "output" not in crossing
@@ -47,9 +47,7 @@ def test_what_is_prepared_holds_no_truth(job: Job) -> None:
 
 
 def test_what_a_real_child_receives_holds_no_truth(job: Job, forkserver: ForkServerClient) -> None:
-    told = answer_of(
-        forkserver, dataclasses.replace(prepare(job), entry="tests.apps.experiments.spies:everything", warm=())
-    )
+    told = answer_of(forkserver, dataclasses.replace(prepare(job), entry="tests.apps.experiments.spies:everything"))
     assert told["arguments"] == json.loads(json.dumps(prepare(job).arguments))
     crossing = digits(told)
     assert digits(INPUT) in crossing
@@ -67,7 +65,7 @@ def forkserver() -> Iterator[ForkServerClient]:
 
 
 def answer_of(client: ForkServerClient, task: Any) -> Any:
-    child: Child = client.launch(task, memory_mb=0, marks={})
+    child: Child = client.launch(task, memory_mb=0, environment={})
     frames = FrameReader()
     try:
         while data := os.read(child.report, 1 << 16):

@@ -142,15 +142,14 @@ def test_a_worker_that_reports_serves_its_queue(as_: Browser, people: People) ->
         name="w",
         host="greenhouse",
         pid=1,
-        queues=["cpu"],
-        concurrency=4,
+        slots={"cpu": 4},
         version="1",
         started_at=now,
         last_seen_at=now,
     )
     response = as_(people.owner).get("/")
     assert response.context["needs"] == []
-    assert "3 of 4 busy" in response.content.decode()
+    assert "cpu 3 of 4" in response.content.decode()
 
 
 def test_the_page_asks_the_same_few_questions_however_much_there_is(

@@ -25,8 +25,7 @@ def make_worker(name: str, host: str, *, seen_seconds_ago: float = 1, queues: li
         name=name,
         host=host,
         pid=7,
-        queues=queues or ["cpu"],
-        concurrency=4,
+        slots=dict.fromkeys(queues or ["cpu"], 4),
         version="0.1",
         started_at=now - timedelta(hours=1),
         last_seen_at=now - timedelta(seconds=seen_seconds_ago),
@@ -37,13 +36,15 @@ def test_hosts_count_the_places_of_workers_that_still_report(as_: Browser, peopl
     make_worker("a", "greenhouse")
     make_worker("b", "greenhouse", seen_seconds_ago=600)
     make_worker("c", "cellar", seen_seconds_ago=60 * 60 * 25)
+    make_worker("d", "greenhouse", queues=["cpu", "gpu"])
     for status, worker in (("running", "a"), ("running", "a"), ("running", "a"), ("running", "b"), ("queued", "")):
         make_job(people.owner, status, **({"worker": worker} if worker else {}))
+    make_job(people.owner, "running", worker="d", queue="gpu")
     response = as_(people.viewer).get("/system/")
     context = response.context
-    assert [(host.name, host.alive, host.running, host.places) for host in context["hosts"]] == [
-        ("greenhouse", 1, 3, 4)
-    ]
+    [host] = context["hosts"]
+    assert (host.name, host.alive, host.busy) == ("greenhouse", 2, "cpu 3 of 8 · gpu 1 of 4")
+    assert context["places"] == "8 cpu, 4 gpu"
     assert "1 host<" in response.content.decode()
 
 

@@ -26,9 +26,10 @@ class Command(BaseCommand):
             "--concurrency",
             type=int,
             help="jobs of a queue at once (default: TERRARIUM_WORKER_CONCURRENCY, else all cores but one); "
-            "the gpu queue has TERRARIUM_MAX_CONCURRENT_JOBS a host",
+            "a queue whose work needs a GPU has TERRARIUM_MAX_CONCURRENT_JOBS a host",
         )
         parser.add_argument("--name", default="", help="name of the Celery node (default: worker@host)")
+        parser.add_argument("--host", default="", help="what this machine is called on the pages (default: its name)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Start and stay."""
@@ -39,6 +40,9 @@ class Command(BaseCommand):
         if concurrency < 1:
             raise CommandError("--concurrency: at least 1.")
         from config.celery import app
+        from workers import doorbell
+
+        doorbell.host = options["host"] or None
 
         warnings.filterwarnings("ignore", message=".*superuser privileges.*")
         for name in ("celery.worker.strategy", "celery.app.trace"):  # two lines a ring otherwise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Q
 
-from apps.core.lists import Choice, Column, Empty, Given, ListPage, Search, Sort, Switch, options
+from apps.core.lists import Bulk, Choice, Column, Empty, Given, ListPage, Search, Sort, Switch, options
 from apps.core.models import JobStatus, Severity
 from apps.core.system_events import event_sources, events_matching, system_events
 from apps.core.words import tail
@@ -50,6 +50,7 @@ JOBS = ListPage(
     ),
     row="lab/_job_row.html",
     present=jobs.rows,
+    bulk=(Bulk("lab:jobs-cancel", "Cancel", icon="stop", danger=True),),
     nothing=Empty(
         "No job has been queued yet",
         "Start an experiment: each task, strategy and seed becomes a job here.",

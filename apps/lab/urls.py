@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern] = [
     path("system/", system.overview, name="system"),
     path("system/queues/<str:queue>/<str:action>/", system.queue_switch, name="queue-switch"),
     path("system/jobs/", jobs.jobs, name="jobs"),
+    path("system/jobs/cancel/", jobs.cancel_chosen, name="jobs-cancel"),
     path("system/jobs/<str:job_id>/", jobs.job, name="job"),
     path("system/jobs/<str:job_id>/<str:action>/", jobs.job_act, name="job-act"),
     path("system/events/", events.events, name="events"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ from pydantic import Field
 
 from apps.core.access import member
 from apps.core.api.schemas import Moment
-from apps.core.jobs import job_cancel, job_pause, job_resume, job_retry, job_stop_early
+from apps.core.jobs import job_cancel, job_pause, job_resume, job_retry, job_stop_early, many
 from apps.core.jobs.queries import attempts, job_get, jobs
 from apps.core.jobs.statuses import meant_by, published
 from apps.core.models import Job, JobAttempt
@@ -108,6 +109,22 @@ class JobQuery(Schema):
     quarantined: bool | None = None
 
 
+class JobIds(Schema):
+    """Jobs by id."""
+
+    job_ids: list[Annotated[str, Field(max_length=40)]] = Field(min_length=1, max_length=10_000)
+
+
+class CancelledOut(Schema):
+    """What became of the jobs that were to be cancelled."""
+
+    cancelled: int = Field(ge=0, description="Ended now.")
+    stopping: int = Field(ge=0, description="Running ones, asked to stop; they end within two seconds.")
+    ended: int = Field(ge=0, description="Had ended before.")
+    foreign: int = Field(ge=0, description="Somebody else's.")
+    missing: int = Field(ge=0, description="No longer there.")
+
+
 JobId = Annotated[str, Path(max_length=40, description="Like job_06gz….")]
 
 
@@ -124,6 +141,12 @@ def jobs_list(request: HttpRequest, query: Query[JobQuery], paging: Query[PageQu
         quarantined=query.quarantined,
     )
     return paginate(found.defer("payload"), page=paging.page, page_size=paging.page_size, serialize=_out)
+
+
+@router.post("/cancel", response=CancelledOut, summary="Cancel many jobs")
+def jobs_cancel_many(request: HttpRequest, body: JobIds) -> dict[str, int]:
+    """Each by its own rules: those you own (an admin: all) that have not ended. The others stay and are counted."""
+    return asdict(many.jobs_cancel(job_ids=body.job_ids, by=member(request)))
 
 
 @router.get("/{job_id}", response=JobDetail, summary="One job")

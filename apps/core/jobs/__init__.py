@@ -19,8 +19,10 @@ from apps.core.jobs.control import (
 )
 from apps.core.jobs.enqueue import JobSpec, job_enqueue, jobs_enqueue
 from apps.core.jobs.events import EventEntry, event_emit, events_emit
+from apps.core.jobs.many import CancelledJobs, jobs_cancel
 
 __all__ = [
+    "CancelledJobs",
     "EventEntry",
     "JobSpec",
     "event_emit",
@@ -32,6 +34,7 @@ __all__ = [
     "job_resume",
     "job_retry",
     "job_stop_early",
+    "jobs_cancel",
     "jobs_enqueue",
     "queue_is_paused",
     "queue_pause",

@@ -11,6 +11,7 @@ from django.urls import reverse
 from apps.core.jobs.kinds import Subject
 from apps.core.models import Job
 from apps.experiments.models import ExperimentRun, Solve
+from apps.experiments.strategies import title_of
 from apps.tasks.models import ArcTask
 
 MAX_TASKS = 200
@@ -29,7 +30,7 @@ def solve_subjects(jobs: Sequence[Job]) -> Mapping[str, Subject]:
 
 def _subject(job: Job, cell: Sequence[Any] | None) -> Subject:
     task_id, strategy = job.payload.get("task_id"), job.payload.get("strategy")
-    words = [str(part) for part in (task_id, strategy) if part]
+    words = [str(part) for part in (task_id, strategy and title_of(strategy)) if part]
     url = ""
     if cell is not None:
         seed, position, experiment_id, number = cell

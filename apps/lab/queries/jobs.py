@@ -68,6 +68,7 @@ class JobRow:
     job: Job
     title: str
     subject: Subject
+    group: Subject | None
     can_cancel: bool
     can_retry: bool
     can_pause: bool
@@ -102,12 +103,13 @@ def row(job: Job, user: User) -> JobRow:
 
 
 def rows(jobs: Sequence[Job], user: User) -> list[JobRow]:
-    """Jobs as `user` sees them, with what each is about."""
+    """Jobs as `user` sees them, with what each is about and what it is part of."""
     about = kinds.subjects(jobs)
-    return [_row(job, user, about[job.pk]) for job in jobs]
+    parts = kinds.groups((job.kind, job.topic) for job in jobs)
+    return [_row(job, user, about[job.pk], parts.get(job.topic)) for job in jobs]
 
 
-def _row(job: Job, user: User, subject: Subject) -> JobRow:
+def _row(job: Job, user: User, subject: Subject, group: Subject | None) -> JobRow:
     may = user.has_role("admin") or (user.has_role("researcher") and job.owner_id == user.pk)
     running = job.status == JobStatus.RUNNING
     asked_to_pause = running and job.pause_requested_at is not None
@@ -115,6 +117,7 @@ def _row(job: Job, user: User, subject: Subject) -> JobRow:
         job=job,
         title=kinds.title_of(job.kind),
         subject=subject,
+        group=group,
         can_cancel=may and job.status in ACTIVE_STATUSES and job.cancel_requested_at is None,
         can_retry=may and job.status in _RETRIABLE,
         can_pause=may and job.status in ACTIVE_STATUSES and job.status != JobStatus.PAUSED and not asked_to_pause,

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.core.access import member, page_role
-from apps.core.errors import Conflict
-from apps.core.jobs import job_cancel, job_pause, job_resume, job_retry, kinds
+from apps.core.errors import Conflict, Invalid
+from apps.core.jobs import job_cancel, job_pause, job_resume, job_retry, jobs_cancel
 from apps.core.models import Job, JobStatus, User
 from apps.core.returning import back
 from apps.lab.lists import JOBS
@@ -26,6 +26,20 @@ def jobs(request: HttpRequest) -> HttpResponse:
     return JOBS.respond(request, "lab/jobs.html")
 
 
+@page_role("researcher")
+@require_POST
+def cancel_chosen(request: HttpRequest) -> HttpResponse:
+    """Cancel the chosen jobs that may be; say what became of each."""
+    try:
+        done = jobs_cancel(job_ids=JOBS.chosen(request), by=member(request))
+    except Invalid as error:
+        messages.error(request, error.message)
+    else:
+        tell = messages.success if done.changed else messages.warning
+        tell(request, done.sentence())
+    return back(request, reverse("lab:jobs"))
+
+
 @page_role("viewer")
 @require_GET
 def job(request: HttpRequest, job_id: str) -> HttpResponse:
@@ -36,7 +50,6 @@ def job(request: HttpRequest, job_id: str) -> HttpResponse:
         "job": found,
         "attempts": queries.attempts(found),
         "lines": queries.log_lines(found),
-        "group": kinds.groups([(found.kind, found.topic)]).get(found.topic),
     }
     return render(request, "lab/job.html", context)
 

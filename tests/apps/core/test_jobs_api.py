@@ -115,6 +115,21 @@ def test_a_running_job_is_asked_to_stop(people: People, as_: Callable[..., Clien
     assert (body["state"], body["cancel_requested"]) == ("running", True)
 
 
+def test_many_are_cancelled_in_one_call_and_each_is_counted(
+    people: People, program: Callable[..., Program], failed: Job
+) -> None:
+    waiting = Job.objects.create(kind="chore", owner=people.owner)
+    foreign = Job.objects.create(kind="chore", owner=people.other)
+    owner = program(people.owner, "read", "write")
+    answer = owner.call(
+        "post", f"{JOBS}/cancel", {"job_ids": [waiting.pk, failed.pk, foreign.pk, "job_gone", waiting.pk]}
+    )
+    assert answer.json() == {"cancelled": 1, "stopping": 0, "ended": 1, "foreign": 1, "missing": 1}
+    assert Job.objects.get(pk=foreign.pk).status == "queued"
+    assert program(people.owner, "read").call("post", f"{JOBS}/cancel", {"job_ids": [waiting.pk]}).status_code == 403
+    assert owner.call("post", f"{JOBS}/cancel", {"job_ids": []}).status_code == 422
+
+
 @pytest.mark.parametrize("action", ["cancel", "pause", "resume", "retry"])
 def test_only_the_owner_or_an_admin_may_act(
     people: People, as_: Callable[..., Client], anonymous: Client, job: Job, action: str

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from apps.core import live
 from apps.core.jobs import kinds
 from apps.core.jobs.kinds import Kind
 from apps.core.models import Job, JobEvent, User
@@ -87,16 +91,6 @@ def test_the_list_pages_and_keeps_its_filter_on_the_way(as_: Browser, people: Pe
     page = client.get(f"{LIST}?status=queued").content.decode()
     assert "?status=queued&amp;page=2" in page
     assert len(ids(client, "?status=queued&page=2")) == 1
-
-
-def test_the_list_asks_no_question_a_row(
-    as_: Browser, people: People, django_assert_max_num_queries: DjangoAssertNumQueries
-) -> None:
-    for number in range(40):
-        make_job(people.owner if number % 2 else people.other, "failed" if number % 3 else "running")
-    client = as_(people.owner)
-    with django_assert_max_num_queries(12):
-        client.get(LIST)
 
 
 def test_an_empty_list_tells_the_next_step_and_a_narrow_one_the_way_back(as_: Browser, people: People) -> None:
@@ -211,3 +205,121 @@ def test_a_button_leads_back_to_where_it_stood_but_never_off_the_site(
     job = make_job(people.owner)
     answer = as_(people.owner).post(f"{LIST}{job.pk}/cancel/", {"next": target})
     assert answer["Location"] == (lands or f"{LIST}{job.pk}/")
+
+
+# --- Many at once
+
+
+def cancel(client: Client, **data: object) -> str:
+    """What the list says after the chosen jobs were cancelled."""
+    answer = client.post(f"{LIST}cancel/", data, follow=True)
+    assert answer.redirect_chain == [(str(data.get("next", LIST)), 302)]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
+
+
+@pytest.mark.usefixtures("_a_kind_without_consequences")
+def test_many_jobs_are_cancelled_at_once_and_each_is_accounted_for(as_: Browser, people: People) -> None:
+    waiting = [make_job(people.owner, status, kind="chore") for status in ("queued", "pending", "paused")]
+    running = make_job(people.owner, "running", kind="chore")
+    over = make_job(people.owner, "completed", kind="chore")
+    foreign = make_job(people.other, "queued", kind="chore")
+    picked = [job.pk for job in (*waiting, running, over, foreign)] + ["job_nothing"]
+    said = cancel(as_(people.owner), pick=picked, next=f"{LIST}?mine=1")
+    assert "3 cancelled, 1 stopping within two seconds, 1 had already ended, 1 somebody else's" in said.replace(
+        "&#x27;", "'"
+    )
+    assert "1 no longer there." in said
+    assert [Job.objects.get(pk=job.pk).status for job in waiting] == ["cancelled"] * 3
+    running.refresh_from_db()
+    foreign.refresh_from_db()
+    assert running.cancel_requested_at is not None
+    assert (foreign.status, foreign.cancel_requested_at) == ("queued", None)
+    assert JobEvent.objects.filter(job=waiting[0], type="status_change").count() == 1
+    assert "1 cancelled" in cancel(as_(people.admin), pick=foreign.pk)
+
+
+@pytest.mark.usefixtures("_a_kind_without_consequences")
+def test_all_that_match_are_cancelled_beyond_the_page(
+    as_: Browser, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.core.jobs.many._BATCH", 20)
+    mine = [make_job(people.owner, kind="chore") for _ in range(55)]
+    kept = make_job(people.owner, kind="chore", queue="gpu")
+    assert "55 cancelled." in cancel(as_(people.owner), all="1", query="queue=cpu&mine=1", pick=mine[0].pk)
+    assert set(Job.objects.filter(status="cancelled")) == set(mine)
+    kept.refresh_from_db()
+    assert kept.status == "queued"
+
+
+def test_nothing_chosen_and_nothing_allowed_are_said(as_: Browser, people: People) -> None:
+    job = make_job(people.owner)
+    assert "Choose at least one job first." in cancel(as_(people.owner))
+    assert "1 somebody else" in cancel(as_(people.other), pick=job.pk)
+    assert as_(people.viewer).post(f"{LIST}cancel/", {"pick": job.pk}).status_code == 403
+    job.refresh_from_db()
+    assert job.status == "queued"
+
+
+def test_boxes_are_offered_to_those_who_may_act(as_: Browser, people: People) -> None:
+    make_job(people.owner)
+    assert "data-pick" in as_(people.owner).get(LIST).content.decode()
+    assert "data-pick" not in as_(people.viewer).get(LIST).content.decode()
+
+
+def test_what_runs_comes_first_and_says_what_it_is_part_of(as_: Browser, people: People) -> None:
+    experiment = make_experiment(people.owner, "Night run", "in_progress")
+    cell = make_cells(experiment, done=0, waiting=1)[0]
+    running = make_job(
+        people.owner,
+        "running",
+        topic=cell.run_id,
+        payload={"task_id": cell.task_id, "strategy": "echo", "solve_id": cell.pk},
+    )
+    later = [make_job(people.owner).pk for _ in range(3)]
+    client = as_(people.viewer)
+    assert ids(client) == [running.pk, *sorted(later, reverse=True)]
+    assert ids(client, "?sort=-created") == [*sorted(later, reverse=True), running.pk]
+    row = " ".join(client.get(LIST).content.decode().split())
+    for said in ("arc1:00000001 · ", "seed 0", "Night run · "):
+        assert said in row
+
+
+@pytest.mark.parametrize("query", ["", "?status=failed", "?q=olga", "?sort=finished", "?mine=1&kind=solve"])
+def test_thirty_jobs_cost_as_many_statements_as_three(as_: Browser, people: People, query: str) -> None:
+    experiment = make_experiment(people.owner, "Dawn", "in_progress")
+    topic = experiment.runs.get().pk
+    client = as_(people.owner)
+
+    def statements(number: int) -> int:
+        for _ in range(number):
+            make_job(people.owner, "failed", topic=topic)
+            make_job(people.owner, "running", topic=topic)
+        client.get(LIST + query)
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(LIST + query).status_code == 200
+        return len(asked)
+
+    few = statements(3)
+    assert statements(27) == few <= 16
+
+
+def test_the_list_alone_is_what_its_bar_and_its_socket_are_given(as_: Browser, people: People) -> None:
+    make_job(people.owner, "failed")
+    client = as_(people.owner)
+    alone = client.get(f"{LIST}?status=failed", headers={"HX-Request": "true", "HX-Target": "jobs"})
+    page = client.get(f"{LIST}?status=failed")
+    assert alone.content.decode().startswith('<div id="jobs">')
+    assert "HX-Target" in alone["Vary"]
+    assert "<html" in page.content.decode()
+    rows = re.compile(r'<section class="listing" id="jobs-rows".*?</section>', re.S)
+    found = [rows.search(html.content.decode()) for html in (alone, page)]
+    pushed = live.pages.get("jobs").render(people.owner, "status=failed", [])
+    parts = [_without_moments(match.group()) for match in (*found, rows.search(pushed)) if match]
+    assert len(parts) == 3
+    assert parts[0] == parts[1] == parts[2].replace(' hx-swap-oob="true"', "")
+
+
+def _without_moments(html: str) -> str:
+    """What differs with the second it is drawn in, and each form's token."""
+    html = re.sub(r'<input type="hidden" name="csrfmiddlewaretoken"[^>]*>', "", html)
+    return re.sub(r"\s+", " ", re.sub(r"<time[^>]*>.*?</time>|[\d.]+\u202fm?s", "", html))

@@ -90,7 +90,9 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "apps.core.staticfiles.StaticFilesMiddleware",
+    "apps.core.timing.ServerTimingMiddleware",
+    "apps.core.staticfiles.CompressionMiddleware",
     "apps.core.middleware.SecurityHeadersMiddleware",
     "apps.core.middleware.FailuresMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -194,7 +196,13 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
-STATIC_ROOT.mkdir(exist_ok=True)  # the static file server warns at every start without it
+with contextlib.suppress(OSError):  # a disk that takes nothing more: files are served from where they come from
+    STATIC_ROOT.mkdir(exist_ok=True)  # the static file server warns at every start without it
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "apps.core.staticfiles.HashedStorage"},
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",

@@ -117,7 +117,12 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0, interactive=False)
 
     def _collect_static(self) -> None:
-        call_command("collectstatic", verbosity=0, interactive=False)
+        try:
+            call_command("collectstatic", verbosity=0, interactive=False)
+        except OSError as error:
+            self._say(
+                f"{settings.STATIC_ROOT}: {error.strerror}. Style sheets and scripts are sent as they are, uncompressed."
+            )
 
     def _import_tasks(self) -> None:
         if ArcTask.objects.count() < _BATCH_OF_TASKS:

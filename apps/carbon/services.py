@@ -13,7 +13,7 @@ from apps.carbon.engine.estimates import core_dollars, core_joules
 from apps.carbon.models import ResourceUsage
 from apps.core.jobs import kinds
 from apps.core.jobs.kinds import AttemptEnd, Subject
-from apps.core.jobs.rows import insert, json_value, now_value
+from apps.core.sql import insert, json_value, now_value
 from apps.core.system_events import system_event_record
 
 ALERT_MESSAGE = "Task exceeded 70% of budget limit"

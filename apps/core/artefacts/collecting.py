@@ -19,9 +19,9 @@ from django.db.models.expressions import ExpressionWrapper
 
 from apps.core.artefacts.store import store
 from apps.core.engine.artefacts import Kept, Store
-from apps.core.jobs.clock import in_seconds
 from apps.core.models import Artefact, ArtefactPart
 from apps.core.references import unreferenced
+from apps.core.sql import in_seconds
 
 logger = logging.getLogger("terrarium.artefacts")
 

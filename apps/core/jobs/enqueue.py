@@ -16,8 +16,8 @@ from apps.core.errors import Invalid
 from apps.core.jobs import fair, kinds
 from apps.core.jobs.doorbell import ring_on_commit
 from apps.core.jobs.events import status_change, write
-from apps.core.jobs.rows import insert, json_value
 from apps.core.models import Job, JobStatus, User
+from apps.core.sql import insert, json_value
 
 _BATCH = 500
 _FEW = 16

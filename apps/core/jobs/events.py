@@ -13,10 +13,9 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from apps.core.jobs.clock import update_returning
 from apps.core.jobs.reports import Report, Said, StatusChange
-from apps.core.jobs.rows import insert, json_value
 from apps.core.models import Job
+from apps.core.sql import insert, json_value, update_returning
 
 _COLUMNS = ("job_id", "topic", "seq", "type", "payload", "at")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from django.db import connection
 
-from apps.core.jobs import rows
+from apps.core import sql
 from apps.core.models import QueueState
 
 
@@ -37,7 +37,7 @@ def take_tags(*, queue: str, user_key: str, count: int) -> list[float]:
         cursor.execute(
             f"INSERT INTO core_fairshare (queue, user_key, virtual_time) {values} "
             "ON CONFLICT (queue, user_key) DO UPDATE SET "
-            f"virtual_time = {rows.larger()}(core_fairshare.virtual_time, {clock}) + %s RETURNING virtual_time",
+            f"virtual_time = {sql.larger()}(core_fairshare.virtual_time, {clock}) + %s RETURNING virtual_time",
             [queue, user_key, queue, float(count), queue, float(count)],
         )
         last = float(cursor.fetchone()[0])

@@ -14,13 +14,12 @@ from django.db.models import BooleanField, Count, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 
 from apps.core.jobs import kinds, turns
-from apps.core.jobs.clock import in_seconds, update_returning
 from apps.core.jobs.events import said_entries, status_change, write
 from apps.core.jobs.hooks import tell_beats, tell_reports, tell_status
 from apps.core.jobs.reports import Checkpoint, Progress, Said
-from apps.core.jobs.rows import insert, now_value
 from apps.core.jobs.turns import OPEN
 from apps.core.models import Job, JobAttempt, JobStatus
+from apps.core.sql import in_seconds, insert, now_value, update_returning
 
 
 class Fenced(Exception):

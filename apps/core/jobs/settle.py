@@ -18,7 +18,6 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.core.jobs import settle_completed
-from apps.core.jobs.clock import in_seconds
 from apps.core.jobs.doorbell import ring_on_commit
 from apps.core.jobs.events import said_entries
 from apps.core.jobs.hooks import record_failure, tell_finish, tell_finish_guarded, tell_reports
@@ -28,6 +27,7 @@ from apps.core.jobs.reports import Result, Said
 from apps.core.jobs.transitions import end_attempt, failures, move
 from apps.core.jobs.verdict import Verdict
 from apps.core.models import AttemptOutcome, Job, JobStatus
+from apps.core.sql import in_seconds
 
 logger = logging.getLogger("terrarium.jobs")
 

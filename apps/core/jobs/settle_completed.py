@@ -11,7 +11,8 @@ from typing import Any
 
 from django.db import connection
 
-from apps.core.jobs import kinds, rows
+from apps.core import sql
+from apps.core.jobs import kinds
 from apps.core.jobs.events import said_entries, status_change, write
 from apps.core.jobs.hooks import tell_attempts, tell_finish, tell_reports
 from apps.core.jobs.lease import note_last_words
@@ -48,20 +49,20 @@ def _is_ours(job: Job | None, attempt: int) -> bool:
 def _complete_rows(held: Sequence[tuple[str, int]], events: int) -> list[Job]:
     """The compare-and-set for jobs with equally many events."""
     pairs = " OR ".join(["(job_id = %s AND attempt = %s)"] * len(held))
-    sql = f"""
+    statement = f"""
         UPDATE core_job SET status = 'completed', progress = 1, worker = '', lease_expires_at = NULL,
             cancel_requested_at = NULL, pause_requested_at = NULL, stop_early_requested_at = NULL,
             available_at = NULL, error_code = '', error_message = '', last_seq = last_seq + %s,
-            finished_at = {rows.larger()}({rows.now_value()}, COALESCE(started_at, {rows.now_value()}))
+            finished_at = {sql.larger()}({sql.now_value()}, COALESCE(started_at, {sql.now_value()}))
         WHERE status = 'running' AND ({pairs}) RETURNING *
     """  # noqa: S608 - constants only
-    return list(Job.objects.raw(sql, [events, *(value for pair in held for value in pair)]))
+    return list(Job.objects.raw(statement, [events, *(value for pair in held for value in pair)]))
 
 
 def _close_attempts(ours: Sequence[tuple[Job, Verdict]]) -> None:
     if not ours:
         return
-    calls = rows.json_value()
+    calls = sql.json_value()
     types = ("::double precision", "::bigint") if connection.vendor == "postgresql" else ("", "")
     one = f"SELECT %s AS id, %s AS n, %s AS cpu, %s AS wall, %s AS mb, %s{types[0]} AS gpu, %s{types[1]} AS said, {calls} AS asked"
     used = " UNION ALL ".join([one] * len(ours))
@@ -73,7 +74,7 @@ def _close_attempts(ours: Sequence[tuple[Job, Verdict]]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            UPDATE core_jobattempt SET outcome = 'completed', ended_at = {rows.now_value()},
+            UPDATE core_jobattempt SET outcome = 'completed', ended_at = {sql.now_value()},
                 cpu_seconds = used.cpu, wall_seconds = used.wall, peak_memory_mb = used.mb,
                 gpu_memory_mb = used.gpu, tokens = used.said, calls = used.asked
             FROM ({used}) AS used

@@ -16,7 +16,6 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from apps.core.jobs.clock import in_seconds
 from apps.core.jobs.doorbell import ring, ring_on_commit
 from apps.core.jobs.lease import Fenced
 from apps.core.jobs.reports import Usage
@@ -24,6 +23,7 @@ from apps.core.jobs.settle import settle
 from apps.core.jobs.transitions import end_without_worker, move
 from apps.core.jobs.verdict import Verdict
 from apps.core.models import Job, JobAttempt, JobEvent, JobStatus, SystemEvent, Worker
+from apps.core.sql import in_seconds
 
 logger = logging.getLogger("terrarium.jobs")
 

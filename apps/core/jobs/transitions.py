@@ -10,11 +10,11 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.core.jobs import kinds
-from apps.core.jobs.clock import finish_time, update_returning
 from apps.core.jobs.events import EventEntry, status_change, write
 from apps.core.jobs.hooks import record_failure, tell_attempts, tell_finish_guarded, tell_status
 from apps.core.jobs.reports import Usage
 from apps.core.models import TERMINAL_STATUSES, AttemptOutcome, Job, JobAttempt, JobStatus
+from apps.core.sql import finish_time, update_returning
 
 _NOT_RUNNING: dict[str, Any] = {
     "worker": "",

@@ -13,8 +13,8 @@ from apps.core.access import require_owner
 from apps.core.errors import Conflict, NotFound
 from apps.core.ids import new_solve_id
 from apps.core.jobs import JobSpec, jobs_enqueue, topic_cancel, topic_pause, topic_resume
-from apps.core.jobs.clock import finish_time
 from apps.core.models import ACTIVE_STATUSES, Job, User
+from apps.core.sql import finish_time
 from apps.experiments.models import (
     TERMINAL_SOLVES,
     Experiment,

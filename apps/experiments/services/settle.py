@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from apps.core.jobs import event_emit
-from apps.core.jobs.clock import finish_time
 from apps.core.jobs.reports import StatusChange
+from apps.core.sql import finish_time
 from apps.experiments.models import (
     Experiment,
     ExperimentRun,

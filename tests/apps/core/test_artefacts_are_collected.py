@@ -18,8 +18,8 @@ from apps.core import artefacts
 from apps.core.artefacts.collecting import Collected, _delete_rows
 from apps.core.artefacts.verifying import artefacts_verify
 from apps.core.errors import NotFound
-from apps.core.jobs.clock import in_seconds
 from apps.core.models import Artefact, ArtefactPart
+from apps.core.sql import in_seconds
 
 LONG_AGO = timedelta(days=2)
 

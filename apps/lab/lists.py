@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.db.models import Q
 
+from apps.core.jobs import kinds
 from apps.core.lists import Bulk, Choice, Column, Empty, Given, ListPage, Search, Sort, Switch, options
 from apps.core.models import JobStatus, Severity
 from apps.core.system_events import event_sources, events_matching, system_events
 from apps.core.words import tail
-from apps.lab.queries import jobs, system
+from apps.lab.queries import jobs
 
 JOBS = ListPage(
     name="jobs",
@@ -20,7 +21,7 @@ JOBS = ListPage(
     filters=(
         Choice("status", "State", options(JobStatus), "status"),
         Choice("kind", "Kind", jobs.kinds_known, "kind", open=True),
-        Choice("queue", "Queue", system.queue_choices, "queue", open=True),
+        Choice("queue", "Queue", lambda: [(name, name) for name in kinds.queues()], "queue", open=True),
         Switch("mine", "Mine", lambda rows, user: rows.filter(owner=user)),
         Switch("quarantined", "Quarantined", lambda rows, _user: rows.filter(quarantined_at__isnull=False)),
         Given("topic", lambda topic: f"Of {tail(topic, 10)}", "topic"),

@@ -6,6 +6,7 @@ from django.template import Library
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.core import icons
 from apps.core.lists import Listing
 
 register = Library()
@@ -19,6 +20,20 @@ def swaps(listing: Listing, top: bool = False) -> SafeString:
         'hx-boost="true" hx-target="#{0}" hx-select="#{0}" hx-swap="outerHTML{1}" hx-push-url="true"',
         listing.name,
         place,
+    )
+
+
+@register.simple_tag
+def act(listing: Listing, url: str, label: str, icon: str) -> SafeString:
+    """A small button in a row that posts to `url` and comes back to the list: all of a list share one form."""
+    return format_html(
+        '<button class="btn btn-small btn-icon btn-quiet" type="submit" form="{}-act" formaction="{}" '
+        'aria-label="{}" title="{}">{}</button>',
+        listing.name,
+        url,
+        label,
+        label,
+        SafeString(icons.svg(icon, "icon-s")),
     )
 
 

@@ -159,11 +159,6 @@ def queues(known_hosts: list[Host]) -> list[Queue]:
     return sorted(rows.values(), key=lambda row: row.name)
 
 
-def queue_choices() -> list[tuple[str, str]]:
-    """The queues there are, for a filter."""
-    return [(queue.name, queue.name) for queue in queues(hosts())]
-
-
 def leases() -> list[Job]:
     """What is being executed now, the lease that ends first at the top."""
     running = Job.objects.filter(status=JobStatus.RUNNING).select_related("owner").order_by("lease_expires_at")

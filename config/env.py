@@ -50,6 +50,7 @@ class AppConfig(BaseModel):
     login_attempts_per_minute: int = Field(10, ge=1)
     login_attempts_per_hour: int = Field(50, ge=1)
     api_requests_per_minute: int = Field(600, ge=1)
+    live_streams_per_member: int = Field(100, ge=1)
 
     worker_concurrency: int | None = Field(None, ge=1, le=256)
     max_concurrent_jobs: int = Field(1, ge=1)

@@ -15,6 +15,7 @@ from config.api import api
 
 urlpatterns = [
     path("admin/login/", sign_in_to_admin),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="core:password")),
     path("admin/", admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
     path("api/docs", partial(docs_page, api=api), name="api-docs"),

@@ -28,7 +28,12 @@ def client_address(request: HttpRequest) -> str:
 
 def client_network(request: HttpRequest) -> str:
     """What is counted as one visitor: an IPv4 address, or an IPv6 network, within which one machine has any address."""
-    address = parse(client_address(request))
+    return network_of(client_address(request))
+
+
+def network_of(text: str) -> str:
+    """What an address is counted under."""
+    address = parse(text)
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, 128 - _IPV6_HOST_BITS), strict=False))
     return str(address) if address else "unknown"

@@ -13,7 +13,7 @@ from ninja.security import APIKeyCookie, HttpBearer
 from ninja.utils import check_csrf
 
 from apps.core.access import SAFE_METHODS, scope_needed, scopes_of
-from apps.core.accounts import Principal, authenticate_bearer
+from apps.core.accounts import Admission, Principal, authenticate_bearer, mark_of
 from apps.core.addresses import client_network
 from apps.core.errors import Forbidden, Unauthorized
 from apps.core.models import User
@@ -47,7 +47,7 @@ class SessionAuth(APIKeyCookie):
             return None
         if request.method not in SAFE_METHODS and check_csrf(request):
             raise Forbidden("The CSRF token is missing or wrong. Reload the page, or use an API key.")
-        return _admit(request, Principal(user=user, scopes=scopes_of(user), credential=f"user:{user.pk}"))
+        return _admit(request, _sitting_here(request, user))
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Any:
         """Unused: the session middleware has read the cookie."""
@@ -65,7 +65,19 @@ def admit(request: HttpRequest) -> Principal:
 
 def spend_anonymous(request: HttpRequest) -> None:
     """Strangers share the allowance of their address."""
-    spend(f"api:{client_network(request)}", limit=settings.CONFIG.api_requests_per_minute, message=_SLOW_DOWN)
+    spend_stranger(client_network(request))
+
+
+def spend_stranger(network: str) -> None:
+    """As `spend_anonymous`, where there is no request."""
+    spend(f"api:{network}", limit=settings.CONFIG.api_requests_per_minute, message=_SLOW_DOWN)
+
+
+def _sitting_here(request: HttpRequest, user: User) -> Principal:
+    """The person behind a session; in single-user mode there is none."""
+    key = request.session.session_key if settings.CONFIG.enable_auth else None
+    admission = Admission(user_id=user.pk, mark=mark_of(user), session_key=key)
+    return Principal(user=user, scopes=scopes_of(user), credential=f"user:{user.pk}", admission=admission)
 
 
 def _admit(request: HttpRequest, principal: Principal) -> Principal:

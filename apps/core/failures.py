@@ -38,6 +38,7 @@ from apps.core.errors import (
     plain_message,
 )
 from apps.core.models import Severity
+from apps.core.redaction import masked
 from apps.core.system_events import system_event_record
 
 logger = logging.getLogger(__name__)
@@ -146,9 +147,9 @@ def unexpected_record(error: BaseException, request: HttpRequest | None) -> str:
         "event_type": "unexpected_error",
         "event_source": "web",
         "severity": Severity.ERROR,
-        "message": f"{type(error).__name__} at {where}: {error}"[:2000],
-        "context": {"error_id": error_id, "request": where[:500], "user": _user_id(request)},
-        "stack_trace": "".join(traceback.format_exception(error))[-20000:],
+        "message": masked(f"{type(error).__name__} at {where}: {error}")[:2000],
+        "context": {"error_id": error_id, "request": masked(where)[:500], "user": _user_id(request)},
+        "stack_trace": masked("".join(traceback.format_exception(error)))[-20000:],
         "dedupe_key": error_id,
     }
     if _is_out_of_reach(error):  # then there is nothing to record it with, and asking again takes long

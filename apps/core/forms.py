@@ -9,6 +9,7 @@ from django import forms
 from django.utils import timezone
 
 from apps.core.access import SCOPES, scopes_of
+from apps.core.accounts.passwords import MAX_PASSWORD
 from apps.core.models import Role, User
 
 _SCOPE_WORDS = {
@@ -29,7 +30,7 @@ class SignInForm(forms.Form):
     )
     password = forms.CharField(
         label="Password",
-        max_length=1024,
+        max_length=MAX_PASSWORD,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )

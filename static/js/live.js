@@ -11,6 +11,7 @@ const HIDDEN_PATIENCE = 60000;
 const ATTEMPTS_TO_OFFLINE = 6;
 const MAX_HELD = 500;
 const FINAL = { 4400: "Live updates stopped. Reload the page.", 4401: "Signed out. Reload to sign in.", 4404: "" };
+const CROWDED = 4429; // tried again, slowly: another tab may be closed meanwhile
 
 const links = new Map(); // element -> Link
 
@@ -65,6 +66,8 @@ class Link {
       this.set("offline");
       return;
     }
+    this.crowded = code === CROWDED;
+    if (this.crowded) this.attempt = ATTEMPTS_TO_OFFLINE;
     const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.attempt) * (0.5 + Math.random() / 2);
     this.attempt += 1;
     this.set(!navigator.onLine || this.attempt > ATTEMPTS_TO_OFFLINE ? "offline" : "reconnecting");
@@ -120,11 +123,12 @@ function show() {
     if (before) say("Live again", 3000);
   } else {
     // Not for a restart that is over before anybody could read it.
-    spoken = setTimeout(() => say(all.find((link) => link.final)?.final ?? words(state)), 1500);
+    spoken = setTimeout(() => say(all.find((link) => link.final)?.final ?? words(state, all)), 1500);
   }
 }
 
-function words(state) {
+function words(state, all) {
+  if (all.some((link) => link.crowded)) return "Too many live pages are open. Close some.";
   return state === "offline" ? "Offline. Trying again." : "Reconnecting";
 }
 

@@ -1,6 +1,7 @@
 """Accounts: members of the lab, and the doors they and their programs come in by."""
 
-from apps.core.accounts.keys import api_key_create, api_key_of, api_key_revoke, api_keys
+from apps.core.accounts.admission import Admission, mark_of, those_that_hold
+from apps.core.accounts.keys import api_key_create, api_key_of, api_key_revoke, api_keys, find_key
 from apps.core.accounts.links import login_link_consume, login_link_create, login_link_peek
 from apps.core.accounts.people import (
     first_admin_ensure,
@@ -19,6 +20,7 @@ from apps.core.accounts.tokens import TOKEN_LIFETIME, Principal, authenticate_be
 
 __all__ = [
     "TOKEN_LIFETIME",
+    "Admission",
     "Principal",
     "api_key_create",
     "api_key_of",
@@ -26,12 +28,15 @@ __all__ = [
     "api_keys",
     "authenticate_bearer",
     "check_password_throttled",
+    "find_key",
     "first_admin_ensure",
     "local_user",
     "login_link_consume",
     "login_link_create",
     "login_link_peek",
+    "mark_of",
     "password_set",
+    "those_that_hold",
     "token_create",
     "user_activate",
     "user_deactivate",

@@ -7,9 +7,10 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from apps.core.access import require_role
+from apps.core.accounts.keys import api_keys_revoke_all
 from apps.core.accounts.links import INVITATION_LIFETIME, login_link_create
 from apps.core.errors import Conflict, Invalid, NotFound
 from apps.core.models import Role, User
@@ -102,33 +103,43 @@ def user_role_set(*, by: User, user: User, role: str) -> User:
 
 
 def user_deactivate(*, by: User, user: User) -> User:
-    """Shut a member's doors at once: sessions, keys and tokens. What they made stays."""
+    """Shut a member's doors at once and for good: sessions, keys, tokens and links. What they made stays."""
     require_role(by, Role.ADMIN)
     with transaction.atomic():
         _another_admin_than(user)
         User.objects.filter(pk=user.pk).update(is_active=False)
-        user.login_links.filter(used_at__isnull=True).delete()
+        _shut_all_doors(user)
     user.refresh_from_db()
     return user
 
 
 def user_activate(*, by: User, user: User) -> User:
-    """Open them again."""
+    """Let a member sign in again. What was shut stays shut: sessions, keys and links are made anew."""
     require_role(by, Role.ADMIN)
-    User.objects.filter(pk=user.pk).update(is_active=True)
+    with transaction.atomic():
+        if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
+            _shut_all_doors(user)  # also what was left of an account somebody deactivated by hand
     user.refresh_from_db()
     return user
 
 
 def password_set(*, user: User, password: str) -> User:
-    """A new password, checked against the rules; ends every other session and token of this member."""
+    """A new password, checked against the rules; ends every other session and token of this member, and login links."""
     try:
         validate_password(password, user)
     except ValidationError as error:
         raise Invalid(" ".join(error.messages), field="password") from None
-    user.set_password(password)
-    user.save(update_fields=["password"])
+    with transaction.atomic():
+        user.set_password(password)
+        user.save(update_fields=["password"])
     return user
+
+
+def _shut_all_doors(user: User) -> None:
+    """Sessions and tokens by the generation they are held against; keys and links by their rows."""
+    User.objects.filter(pk=user.pk).update(access_generation=F("access_generation") + 1)
+    api_keys_revoke_all(owner=user)
+    user.login_links.filter(used_at__isnull=True).delete()
 
 
 def _invitation(user: User, base_url: str | None) -> str:

@@ -6,12 +6,15 @@ from datetime import datetime
 from typing import Any, Literal
 
 from django.http import HttpRequest
+from django.utils import timezone
 from ninja import Query, Router, Schema, Status
 from pydantic import Field, model_validator
 
 from apps.core import accounts
 from apps.core.access import member, require_role, scopes_of
-from apps.core.accounts.keys import is_active
+from apps.core.accounts import Principal
+from apps.core.accounts.keys import is_active, with_those_made
+from apps.core.accounts.passwords import MAX_PASSWORD
 from apps.core.api.schemas import Moment, SuccessResponse
 from apps.core.api_auth import spend_anonymous
 from apps.core.errors import Forbidden, Unauthorized
@@ -28,7 +31,7 @@ class TokenRequest(Schema):
     """Either a name and a password, or an API key; `scopes` narrows what the token may do."""
 
     username: str | None = Field(None, max_length=150)
-    password: str | None = Field(None, max_length=1024)
+    password: str | None = Field(None, max_length=MAX_PASSWORD)
     api_key: str | None = Field(None, max_length=1000)
     scopes: list[Scope] | None = Field(None, min_length=1, max_length=3)
 
@@ -72,6 +75,7 @@ class KeyOut(Schema):
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    made_by: str | None = Field(description="The key it was made with, and ends with.")
 
 
 class KeyCreated(KeyOut):
@@ -85,7 +89,10 @@ class KeyIn(Schema):
 
     name: str = Field(min_length=1, max_length=100)
     scopes: list[Scope] = Field(["read"], min_length=1, max_length=3)
-    expires_at: Moment | None = Field(None, description="With time zone; null for a key that ends only when revoked.")
+    expires_at: Moment | None = Field(
+        None,
+        description="With time zone; null for a key that ends only when revoked, or with the key or token that makes it.",
+    )
 
 
 class UserOut(Schema):
@@ -121,11 +128,11 @@ class UserPatch(Schema):
     is_active: bool | None = None
 
 
-def _token_out(user: User, scopes: frozenset[str], key_id: str | None) -> TokenOut:
-    token, expires_at = accounts.token_create(user=user, scopes=scopes, key_id=key_id)
+def _token_out(user: User, scopes: frozenset[str], key: ApiKey | None) -> TokenOut:
+    token, expires_at = accounts.token_create(user=user, scopes=scopes, key=key)
     return TokenOut(
         access_token=token,
-        expires_in=int(accounts.TOKEN_LIFETIME.total_seconds()),
+        expires_in=max(0, round((expires_at - timezone.now()).total_seconds())),
         expires_at=expires_at,
         scopes=sorted(scopes),
     )
@@ -135,21 +142,21 @@ def _token_out(user: User, scopes: frozenset[str], key_id: str | None) -> TokenO
 def token(request: HttpRequest, payload: TokenRequest) -> TokenOut:
     """A token for fifteen minutes, by password or by API key. It ends with the password or key it came from."""
     if payload.api_key is not None:
-        principal = accounts.authenticate_bearer(payload.api_key) if payload.api_key.startswith("tk_") else None
-        if principal is None:
+        key = accounts.find_key(payload.api_key)
+        if key is None:
             spend_anonymous(request)
             raise Unauthorized("This key is unknown, expired or revoked.")
-        user, granted, key_id = principal.user, principal.scopes, principal.key_id
+        user, granted = key.owner, frozenset(key.scopes) & scopes_of(key.owner)
     else:
         user = accounts.check_password_throttled(
             request, username=payload.username or "", password=payload.password or ""
         )
-        granted, key_id = scopes_of(user), None
+        granted, key = scopes_of(user), None
     wanted = frozenset(payload.scopes or granted)
     beyond = sorted(wanted - granted)
     if beyond:
         raise Forbidden(f"This access does not have the scope {', '.join(beyond)}.")
-    return _token_out(user, wanted, key_id)
+    return _token_out(user, wanted, key)
 
 
 @router.get("/me", response=MeOut, summary="Who am I")
@@ -169,8 +176,10 @@ def keys_list(request: HttpRequest, paging: Query[PageQuery]) -> dict[str, Any]:
 
 @router.post("/keys", response={201: KeyCreated}, summary="Make a key")
 def keys_create(request: HttpRequest, payload: KeyIn) -> Status[dict[str, Any]]:
-    """A new key of yours; it can do no more than the access that makes it."""
-    key, text = accounts.api_key_create(owner=member(request), **payload.model_dump())
+    """A new key of yours; it can do no more than the access that makes it, and ends with it at the latest."""
+    principal: Principal = request.principal  # type: ignore[attr-defined]
+    maker = None if principal.is_session else principal.admission
+    key, text = accounts.api_key_create(owner=member(request), maker=maker, **payload.model_dump())
     return Status(201, {**_key_out(key), "key": text})
 
 
@@ -182,9 +191,10 @@ def keys_get(request: HttpRequest, key_id: str) -> dict[str, Any]:
 
 @router.delete("/keys/{key_id}", response=SuccessResponse, summary="Revoke a key")
 def keys_revoke(request: HttpRequest, key_id: str) -> SuccessResponse:
-    """Ends the key at once; it stays in the list."""
-    key = accounts.api_key_revoke(key=accounts.api_key_of(member(request), key_id))
-    return SuccessResponse(message=f"{key.name} is revoked.", data={"key_id": key.key_id})
+    """Ends the key at once, and the keys made with it; they stay in the list."""
+    key = accounts.api_key_of(member(request), key_id)
+    made = accounts.api_key_revoke(key=key)
+    return SuccessResponse(message=f"{key.name} is revoked{with_those_made(made)}.", data={"key_id": key.key_id})
 
 
 @router.get("/users", response=Page[UserOut], summary="List members")
@@ -225,6 +235,7 @@ def _key_out(key: ApiKey) -> dict[str, Any]:
         "expires_at": key.expires_at,
         "last_used_at": key.last_used_at,
         "revoked_at": key.revoked_at,
+        "made_by": key.parent_id,
     }
 
 

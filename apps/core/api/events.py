@@ -8,7 +8,9 @@ from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query, Router, Schema
 from pydantic import Field
 
+from apps.core.accounts import Principal
 from apps.core.live import log
+from apps.core.live.listeners import listeners
 from apps.core.live.messages import message
 from apps.core.live.sse import event_stream
 from apps.core.live.streams import event_scope
@@ -89,10 +91,12 @@ def stream_events(request: HttpRequest, query: Query[StreamQuery]) -> StreamingH
     """
     wanted = event_scope(job=query.job, topic=query.topic, group=query.group)
     last_seen = request.headers.get("Last-Event-ID", "").strip()
+    principal: Principal = request.principal  # type: ignore[attr-defined]
+    listeners.check_room(principal.user.pk)
     log.resolve_cursor(last_seen or query.after, default="now", field="Last-Event-ID" if last_seen else "after")
     # Synchronous up to here, like every endpoint; the server iterates the stream on its event loop.
     return StreamingHttpResponse(
-        event_stream(wanted, last_seen or query.after),
+        event_stream(wanted, last_seen or query.after, principal.admission),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

@@ -8,8 +8,8 @@ Headers of this kind never reach the application: nobody can believe them twice,
 from __future__ import annotations
 
 import ipaddress
-import sys
 from collections.abc import Awaitable, Callable, Iterable
+from importlib import import_module
 from typing import Any
 
 from apps.core.addresses import Address, parse
@@ -93,6 +93,4 @@ def disarm_server() -> None:
 
     It wraps an application after importing it, so whoever starts it without `--no-proxy-headers` is covered too.
     """
-    server = sys.modules.get("uvicorn.config")
-    if server is not None:
-        vars(server)["ProxyHeadersMiddleware"] = _unwrapped
+    vars(import_module("uvicorn.config"))["ProxyHeadersMiddleware"] = _unwrapped

@@ -12,18 +12,24 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from apps.core.errors import NotFound, TerrariumError
+from apps.core.accounts import Admission
+from apps.core.addresses import network_of
+from apps.core.api_auth import spend_stranger
+from apps.core.edge.proxy import AsgiApp, Receive, Scope, Send
+from apps.core.errors import NotFound, TerrariumError, Throttled
 from apps.core.live.feed import in_thread
-from apps.core.live.handshake import AsgiApp, Receive, Scope, Send, member_behind, query_of
+from apps.core.live.handshake import admission_of, query_of, subprotocol_of
+from apps.core.live.listeners import listeners
 from apps.core.live.messages import as_json
 from apps.core.models import User
 
 logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 20.0
-RECHECK_SECONDS = 60.0
 SEND_SECONDS = 30.0
 
-UNUSABLE, SIGNED_OUT, UNKNOWN, TOO_SLOW, FAULT = 4400, 4401, 4404, 4408, 1011
+UNUSABLE, SIGNED_OUT, UNKNOWN, TOO_SLOW, TOO_MANY, FAULT = 4400, 4401, 4404, 4408, 4429, 1011
+_SIGN_IN = "Sign in first."
+_NOT_IN_THE_ADDRESS = "Send the token as Authorization: Bearer or subprotocol bearer.<token>, not in the address."
 
 
 class TooSlow(Exception):
@@ -40,6 +46,7 @@ class Socket:
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.query = query_of(scope)
         self.user: User
+        self.admission: Admission
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -65,27 +72,25 @@ class Socket:
 
     async def admit(self) -> bool:
         """Find out who this is; false and closed when nobody who may listen."""
-        user = await in_thread(member_behind, self._scope)
-        if user is None:
-            await self.close(SIGNED_OUT, "Sign in first.")
+        found = await in_thread(self._find_out)
+        if found is None:
+            await self.close(SIGNED_OUT, _NOT_IN_THE_ADDRESS if "token" in self.query else _SIGN_IN)
             return False
-        self.user = user
+        self.user, self.admission = found
         return True
+
+    def _find_out(self) -> tuple[User, Admission] | None:
+        """Strangers who knock share the allowance of their address."""
+        found = admission_of(self._scope)
+        if found is None:
+            client = self._scope.get("client")
+            spend_stranger(network_of(str(client[0]) if client else ""))
+        return found
 
     async def until_gone(self) -> None:
         """Wait for the client to leave; whatever it says meanwhile is not listened to."""
         while (await self._receive())["type"] != "websocket.disconnect":
             pass
-
-    async def keep_checking(self) -> None:
-        """Ask now and then whether the member is still welcome; returns, closed, when not."""
-        while True:
-            await asyncio.sleep(RECHECK_SECONDS)
-            try:
-                if not await self.admit():
-                    return
-            except Exception as error:  # a database restart is no reason to send anybody away
-                logger.warning("Whether %s may still listen could not be checked: %s", self.user, error)
 
 
 Handler = Callable[[Socket], Awaitable[None]]
@@ -99,7 +104,7 @@ def websocket(handler: Handler) -> AsgiApp:
             return
         socket = Socket(scope, receive, send)
         # Accepted before it may be refused: a browser is told the code of a close, but not of a failed handshake.
-        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.accept", "subprotocol": subprotocol_of(scope)})
         gone = asyncio.create_task(socket.until_gone())
         served = asyncio.create_task(_serve(socket, handler))
         try:
@@ -112,27 +117,36 @@ def websocket(handler: Handler) -> AsgiApp:
     return application
 
 
+def _code_of(error: TerrariumError) -> int:
+    if isinstance(error, NotFound):
+        return UNKNOWN
+    return TOO_MANY if isinstance(error, Throttled) else UNUSABLE
+
+
 async def _serve(socket: Socket, handler: Handler) -> None:
     try:
         if not await socket.admit():
             return
-        checks = asyncio.create_task(socket.keep_checking())
-        work = asyncio.ensure_future(handler(socket))
-        try:
-            await asyncio.wait({checks, work}, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                await work
-        finally:
-            for task in (checks, work):
-                task.cancel()
-            await asyncio.gather(checks, work, return_exceptions=True)
+        with listeners.join(socket.admission) as listener:
+            dismissed = asyncio.create_task(listener.dismissed.wait())
+            work = asyncio.ensure_future(handler(socket))
+            try:
+                await asyncio.wait({dismissed, work}, return_when=asyncio.FIRST_COMPLETED)
+                if work.done():
+                    await work
+                else:
+                    await socket.close(SIGNED_OUT, _SIGN_IN)
+            finally:
+                for task in (dismissed, work):
+                    task.cancel()
+                await asyncio.gather(dismissed, work, return_exceptions=True)
     except TooSlow:
         await socket.close(TOO_SLOW, "Too slow. Connect again with after= the last cursor you have.")
     except TerrariumError as error:
         body = {"code": error.code, "message": error.message, "details": error.details}
         with contextlib.suppress(TooSlow, Gone):
             await socket.send({"type": "error", "error": body})
-        await socket.close(UNKNOWN if isinstance(error, NotFound) else UNUSABLE, error.message)
+        await socket.close(_code_of(error), error.message)
     except Gone:
         pass
     except Exception:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
+from apps.core.accounts import Admission
 from apps.core.live.feed import Feed, in_thread
+from apps.core.live.listeners import Listener, listeners
 from apps.core.live.log import Scope
 from apps.core.live.messages import as_json, snapshot
 from apps.core.live.streams import event_json
@@ -15,16 +19,33 @@ KEEP_ALIVE_SECONDS = 15.0
 MAX_SECONDS = 900.0
 
 
-async def event_stream(scope: Scope, after: str | None) -> AsyncIterator[str]:
+async def event_stream(scope: Scope, after: str | None, admission: Admission) -> AsyncIterator[str]:
     """`id` is the cursor, so that a client that connects again sends it back as Last-Event-ID.
 
-    A stream ends after a quarter of an hour, and the client connects again by itself: permissions are asked anew.
+    A stream ends soon after what let its client in, and after a quarter of an hour anyway: connections that nobody
+    reads any more are not kept for ever, and a client connects again by itself.
     """
     ends = time.monotonic() + MAX_SECONDS
-    async with Feed(scope, after) as feed:
-        yield f"retry: {RETRY_MILLISECONDS}\nid: {feed.position.cursor}\nevent: open\ndata: {{}}\n\n"
+    with listeners.join(admission) as listener:
+        async with Feed(scope, after) as feed:
+            yield f"retry: {RETRY_MILLISECONDS}\nid: {feed.position.cursor}\nevent: open\ndata: {{}}\n\n"
+            async with aclosing(_parts(scope, feed, listener, ends)) as parts:
+                async for part in parts:
+                    yield part
+
+
+async def _parts(scope: Scope, feed: Feed, listener: Listener, ends: float) -> AsyncGenerator[str]:
+    dismissed = asyncio.create_task(listener.dismissed.wait())
+    try:
         while time.monotonic() < ends:
-            batch = await feed.next(limit=200, timeout=KEEP_ALIVE_SECONDS)
+            coming = asyncio.ensure_future(feed.next(limit=200, timeout=KEEP_ALIVE_SECONDS))
+            try:
+                await asyncio.wait({coming, dismissed}, return_when=asyncio.FIRST_COMPLETED)
+                if dismissed.done():
+                    return
+                batch = await coming
+            finally:
+                coming.cancel()
             if batch is None:
                 yield f": {feed.position.cursor}\n\n"
             elif batch.reset:
@@ -34,3 +55,5 @@ async def event_stream(scope: Scope, after: str | None) -> AsyncIterator[str]:
             else:
                 for event in batch.events:
                     yield f"id: {event.position.cursor}\nevent: {event.type}\ndata: {event_json(event)}\n\n"
+    finally:
+        dismissed.cancel()

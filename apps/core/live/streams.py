@@ -9,6 +9,7 @@ from functools import lru_cache
 from apps.core.errors import Invalid, NotFound
 from apps.core.live import pages
 from apps.core.live.feed import Feed, in_thread
+from apps.core.live.handshake import check_query
 from apps.core.live.log import Event, Scope
 from apps.core.live.messages import as_json, message, snapshot
 from apps.core.live.socket import HEARTBEAT_SECONDS, Socket, websocket
@@ -29,9 +30,9 @@ def event_json(event: Event) -> str:
 def event_scope(*, job: str, topic: str, group: str = "") -> Scope:
     """The scope a program asked for; `NotFound` for a job there is not."""
     for name, value in (("topic", topic), ("group", group)):
-        if len(value) > _MAX_NAME or "\x00" in value:
-            raise Invalid(f"A {name} is at most 64 characters, without NUL.", field=name)
-    if job and ("\x00" in job or not Job.objects.filter(pk=job).exists()):
+        if len(value) > _MAX_NAME:
+            raise Invalid(f"A {name} is at most 64 characters.", field=name)
+    if job and not Job.objects.filter(pk=job).exists():
         raise NotFound(f"There is no job {job[:60]!r}.", details={"field": "job"})
     return Scope(job_id=job or None, topic=topic or None, group=group or None)
 
@@ -39,6 +40,7 @@ def event_scope(*, job: str, topic: str, group: str = "") -> Scope:
 async def _events(socket: Socket) -> None:
     """First `open` with the cursor it starts from, then a message an event; `ping` in silence; `reset` with a snapshot."""
     query = socket.query
+    check_query(query, frozenset({"job", "topic", "group", "after"}))
     scope = await in_thread(
         event_scope, job=query.get("job", ""), topic=query.get("topic", ""), group=query.get("group", "")
     )
@@ -58,9 +60,10 @@ async def _events(socket: Socket) -> None:
 
 async def _live(socket: Socket) -> None:
     """Fragments, at most a few messages a second: the first change at once, what follows together."""
+    check_query(socket.query, frozenset({"page", "key", "after"}))
     page = pages.get(socket.query.get("page", ""))
     key = socket.query.get("key", "")
-    if len(key) > _MAX_NAME or "\x00" in key:
+    if len(key) > _MAX_NAME:
         raise NotFound("There is no such page.")
     scope = await in_thread(pages.scope_of, page, socket.user, key)
     async with Feed(scope, socket.query.get("after")) as feed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
@@ -24,12 +26,21 @@ class User(AbstractUser):
     id = models.CharField(primary_key=True, max_length=40, default=ids.new_user_id, editable=False)
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.RESEARCHER)
     last_looked_at = models.DateTimeField(null=True, blank=True)
+    access_generation = models.PositiveIntegerField(default=0, editable=False)
+    """Raised whenever all doors are shut at once: sessions and tokens of an earlier generation stay dead."""
 
     granted_scopes: frozenset[str] | None = None
     """What the key or token behind this request carries; null for a session, which has all of its role."""
 
     class Meta(AbstractUser.Meta):
         constraints = [models.CheckConstraint(condition=Q(role__in=Role.values), name="core_user_role_known")]
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What sessions and tokens are held against; changes with the password and with the generation."""
+        of_password: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
+        if not self.access_generation:
+            return of_password
+        return hashlib.sha256(f"{of_password}:{self.access_generation}".encode()).hexdigest()
 
     def has_role(self, role: str) -> bool:
         """Whether this member's role includes `role`. A key without the `admin` scope never acts as an admin."""
@@ -40,7 +51,11 @@ class User(AbstractUser):
 
 
 class ApiKey(models.Model):
-    """A program's way in: `tk_<prefix>_<secret>`, of which only the prefix and a SHA-256 of the whole are kept."""
+    """A program's way in: `tk_<prefix>_<secret>`, of which only the prefix and a SHA-256 of the whole are kept.
+
+    A key that was made with a key dies with it (`parent`); one made with a token by password dies with the password
+    (`ends_with` holds the mark the token carried). Neither outlives what made it.
+    """
 
     key_id = models.CharField(primary_key=True, max_length=40, default=ids.new_api_key_id, editable=False)
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
@@ -48,6 +63,8 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=16, unique=True)
     secret_hash = models.CharField(max_length=64, unique=True)
     scopes = models.JSONField(default=list)
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="children")
+    ends_with = models.CharField(max_length=16, blank=True, default="", editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)

@@ -16,12 +16,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from apps.core.accounts import check_password_throttled, login_link_consume, login_link_peek
 from apps.core.addresses import client_address, client_network, is_here
+from apps.core.best_effort import best_effort
 from apps.core.errors import Forbidden, Throttled, Unauthorized
 from apps.core.failures import error_headers
 from apps.core.forms import SignInForm
 from apps.core.models import User
 from apps.core.returning import ours
 from apps.core.throttle import spend
+from apps.core.views.by_link import remember_link
 
 _BACKEND = "apps.core.accounts.backend.RoleBackend"
 
@@ -68,8 +70,11 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in_by_link(request: HttpRequest, token: str) -> HttpResponse:
-    """A one-time link: opening it shows whom it signs in, the button uses it up. So a link preview uses nothing."""
-    if request.user.is_authenticated:
+    """A one-time link: opening it shows whom it signs in, the button uses it up. So a link preview uses nothing.
+
+    Somebody signed in may use one too: who forgot the password is still signed in somewhere, most often.
+    """
+    if not settings.CONFIG.enable_auth:
         return redirect(settings.LOGIN_REDIRECT_URL)
     address = client_address(request)
     spend(
@@ -81,20 +86,17 @@ def sign_in_by_link(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "accounts/link.html", {"link": login_link_peek(token, address=address)})
     user = login_link_consume(token, address=address)
     _let_in(request, user)
-    return redirect(
-        settings.LOGIN_REDIRECT_URL if user.has_usable_password() or _is_local(request) else "core:password"
-    )
+    remember_link(request)
+    newcomer = not user.has_usable_password() and not is_here(address)
+    wants_password = request.POST.get("then") == "password"
+    return redirect("core:password" if newcomer or wants_password else settings.LOGIN_REDIRECT_URL)
 
 
 def _let_in(request: HttpRequest, user: User) -> None:
     """A fresh session, so that none can be planted; those that have ended are swept away meanwhile."""
     login(request, user, backend=_BACKEND)
-    Session.objects.filter(expire_date__lt=timezone.now()).delete()
-
-
-def _is_local(request: HttpRequest) -> bool:
-    """On the machine itself a newcomer goes straight to work; a password can wait."""
-    return is_here(client_address(request))
+    with best_effort("The end of old sessions"):
+        Session.objects.filter(expire_date__lt=timezone.now()).delete()
 
 
 def _safe_next(request: HttpRequest) -> str:

@@ -19,9 +19,10 @@ from django.contrib.sessions.models import Session
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.test import Client
 
+from apps.core.api import events
 from apps.core.jobs.events import EventEntry, event_emit, events_emit
 from apps.core.jobs.reports import hear
-from apps.core.live import feed, tailer
+from apps.core.live import feed, listeners, socket, sse, tailer
 from apps.core.models import Artefact, ArtefactPart, EventFloor, Job, JobEvent, Role, User
 
 T = TypeVar("T")
@@ -82,7 +83,13 @@ def live(shared_database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tail
     monkeypatch.setattr(feed, "tailer", own)
     monkeypatch.setattr(feed, "_threads", threads)
     monkeypatch.setattr(tailer, "LINGER_SECONDS", 0.0)
+    present = listeners.Listeners()
+    for module in (listeners, socket, sse, events):
+        monkeypatch.setattr(module, "listeners", present)
     yield own
+    watching = present._thread
+    if watching is not None:
+        watching.join(5)
     thread = own._thread
     if thread is not None:
         own._woken.set()
@@ -127,7 +134,7 @@ def cookie_of(client: Client) -> dict[str, str]:
 class Listener:
     """A websocket, as its client sees it."""
 
-    def __init__(self, path: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, path: str, headers: dict[str, str] | None = None, subprotocols: list[str] | None = None) -> None:
         from config.asgi import application
 
         address, _, query = path.partition("?")
@@ -138,7 +145,7 @@ class Listener:
                 "path": address,
                 "query_string": query.encode(),
                 "headers": [(name.encode(), value.encode()) for name, value in (headers or {}).items()],
-                "subprotocols": [],
+                "subprotocols": subprotocols or [],
                 "scheme": "ws",
                 "client": ("127.0.0.1", 4711),
             },
@@ -148,6 +155,7 @@ class Listener:
         await self.socket.send_input({"type": "websocket.connect"})
         answer = await self.socket.receive_output(timeout=5)
         assert answer["type"] == "websocket.accept", answer
+        self.subprotocol = answer.get("subprotocol")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -170,10 +178,15 @@ class Listener:
 
     async def closed(self, timeout: float = 5.0) -> int:
         """The code the server closes with."""
+        return int((await self.goodbye(timeout))["code"])
+
+    async def goodbye(self, timeout: float = 5.0) -> dict[str, Any]:
+        """How the server closes: code and reason."""
         async with asyncio.timeout(timeout):
-            while (output := await self.socket.receive_output(timeout=timeout))["type"] != "websocket.close":
-                pass
-        return int(output["code"])
+            while True:
+                output: dict[str, Any] = await self.socket.receive_output(timeout=timeout)
+                if output["type"] == "websocket.close":
+                    return output
 
 
 def session_of(user: User) -> dict[str, str]:

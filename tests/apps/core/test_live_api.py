@@ -8,17 +8,20 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.http import StreamingHttpResponse
 from django.test import Client
 
-from apps.core.accounts import api_key_create
-from apps.core.live import sse
+from apps.core.accounts import Admission, api_key_create, api_key_revoke
+from apps.core.live import listeners, sse
 from apps.core.live.log import Scope
 from apps.core.live.tailer import Tailer
-from apps.core.models import Job, JobEvent, Role
+from apps.core.models import Job, JobEvent, Role, User
 from tests.apps.core.live_lab import aside, emit, emit_many, forget_everything, make_member, session_of
 
 EVENTS = "/api/v1/events"
+NOBODY = Admission(user_id="user_nobody")
+"""Whoever listens without a door; nobody looks within the seconds of a test."""
 
 
 def browser(role: str = Role.VIEWER) -> Client:
@@ -147,7 +150,7 @@ async def test_a_stream_follows_and_its_ids_are_cursors(live: Tailer) -> None:
 async def test_a_stream_goes_on_after_its_last_event_id(live: Tailer) -> None:
     headers = await aside(lambda: session_of(make_member("vera", Role.VIEWER)))
     await aside(emit_many, 2)
-    parts = Stream(sse.event_stream(Scope(topic="t"), "start"))
+    parts = Stream(sse.event_stream(Scope(topic="t"), "start", NOBODY))
     last = (await parts.next())["id"]
     await parts.parts.aclose()  # type: ignore[attr-defined]
     await aside(emit_many, 2, start=2)
@@ -158,7 +161,7 @@ async def test_a_stream_goes_on_after_its_last_event_id(live: Tailer) -> None:
 
 
 async def test_a_stream_that_is_left_takes_its_subscription_along(live: Tailer) -> None:
-    parts = sse.event_stream(Scope(), "now")
+    parts = sse.event_stream(Scope(), "now", NOBODY)
     assert "retry: 1000" in await anext(parts)
     assert live.listeners() == 1
     await parts.aclose()  # type: ignore[attr-defined]
@@ -167,19 +170,63 @@ async def test_a_stream_that_is_left_takes_its_subscription_along(live: Tailer) 
 
 async def test_silence_is_broken_by_comments(live: Tailer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "KEEP_ALIVE_SECONDS", 0.05)
-    parts = sse.event_stream(Scope(), "now")
+    parts = sse.event_stream(Scope(), "now", NOBODY)
     await anext(parts)
     assert (await asyncio.wait_for(anext(parts), 5)).startswith(": ")
     await parts.aclose()  # type: ignore[attr-defined]
 
 
-async def test_a_stream_ends_after_its_time_so_that_permissions_are_asked_anew(
-    live: Tailer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_stream_ends_after_its_time(live: Tailer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "MAX_SECONDS", 0.1)
     monkeypatch.setattr(sse, "KEEP_ALIVE_SECONDS", 0.05)
-    parts = [part async for part in sse.event_stream(Scope(), "now")]
+    parts = [part async for part in sse.event_stream(Scope(), "now", NOBODY)]
     assert 2 <= len(parts) <= 5
+
+
+@pytest.mark.parametrize("ending", ["revoked", "signed out", "deactivated"])
+async def test_a_stream_ends_soon_after_what_let_its_client_in(
+    live: Tailer, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setattr(listeners, "RECHECK_SECONDS", 0.05)
+
+    def come_in() -> tuple[dict[str, str], Any]:
+        user = make_member("vera", Role.VIEWER)
+        if ending == "revoked":
+            key, text = api_key_create(owner=user, name="k", scopes=["read"])
+            return {"authorization": f"Bearer {text}"}, lambda: api_key_revoke(key=key)
+        gone = {
+            "signed out": lambda: Session.objects.all().delete(),
+            "deactivated": lambda: User.objects.filter(pk=user.pk).update(is_active=False),
+        }
+        return session_of(user), gone[ending]
+
+    headers, end = await aside(come_in)
+    answer = await stream({"cookie": "", **headers}, topic="t")
+    parts = aiter(answer)
+    await anext(parts)
+    await aside(end)
+    async with asyncio.timeout(5):
+        assert [part async for part in parts] == []
+    assert live.listeners() == 0
+
+
+async def test_a_member_opens_so_many_streams_and_no_more(live: Tailer, settings: Any) -> None:
+    settings.CONFIG = settings.CONFIG.model_copy(update={"live_streams_per_member": 2})
+    headers = await aside(lambda: session_of(make_member("vera", Role.VIEWER)))
+    opened = [await stream(dict(headers), topic="t") for _ in range(2)]
+    parts = [aiter(answer) for answer in opened]
+    for one in parts:
+        await anext(one)
+    client = Client()
+    client.cookies.load(headers["cookie"])
+    refused: Any = await aside(client.get, f"{EVENTS}/stream")
+    assert refused.status_code == 429
+    assert "2 live streams open" in refused.json()["error"]["message"]
+    await opened[0]._iterator.aclose()  # type: ignore[attr-defined]  # as the server lets go of it
+    again = await stream(dict(headers), topic="t")
+    await anext(aiter(again))
+    for answer in (opened[1], again):
+        await answer._iterator.aclose()  # type: ignore[attr-defined]
 
 
 async def test_a_stream_whose_cursor_is_too_old_brings_a_snapshot(live: Tailer) -> None:
@@ -189,7 +236,7 @@ async def test_a_stream_whose_cursor_is_too_old_brings_a_snapshot(live: Tailer) 
         forget_everything()
         return old
 
-    parts = Stream(sse.event_stream(Scope(topic="t"), await aside(prepare)))
+    parts = Stream(sse.event_stream(Scope(topic="t"), await aside(prepare), NOBODY))
     reset = await parts.next()
     assert reset["event"] == "reset"
     assert json.loads(reset["data"])["snapshot"]["topic"] == "t"

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from apps.core.accounts import api_key_create, api_key_revoke, token_create
+from apps.core.accounts import api_key_create, api_key_revoke, token_create, tokens
 from apps.core.jobs.events import event_emit
 from apps.core.jobs.reports import Log, Metrics, Progress, Result, StatusChange
-from apps.core.live import Event, head_cursor, socket, streams
+from apps.core.live import Event, head_cursor, listeners, socket, streams
 from apps.core.live.log import Position
 from apps.core.live.messages import message
 from apps.core.live.tailer import Tailer
@@ -106,13 +108,29 @@ async def test_a_program_listens_with_a_key_or_a_short_lived_token(live: Tailer)
     user = await aside(make_member, "olga", Role.RESEARCHER)
     _key, text = await aside(api_key_create, owner=user, name="a program", scopes=("read",))
     token, _until = await aside(token_create, user=user, scopes=frozenset({"read"}))
-    for path, headers in (
-        ("/ws/events/", {"authorization": f"Bearer {text}"}),
-        ("/ws/events/", {"authorization": f"Bearer {token}"}),
-        (f"/ws/events/?token={token}", {}),
-    ):
-        async with Listener(path, headers) as client:
+    for secret in (text, token):
+        async with Listener("/ws/events/", {"authorization": f"Bearer {secret}"}) as client:
             assert (await client.any())["type"] == "open"
+            assert client.subprotocol is None
+        async with Listener("/ws/events/", {}, ["terrarium", f"bearer.{secret}"]) as client:
+            assert (await client.any())["type"] == "open"
+            assert client.subprotocol == "terrarium", "the token is not sent back"
+        async with Listener("/ws/events/", {}, [f"bearer.{secret}"]) as client:
+            assert (await client.any())["type"] == "open"
+            assert client.subprotocol is None
+
+
+async def test_a_token_in_the_address_is_not_read_and_the_close_says_where_it_belongs(live: Tailer) -> None:
+    user = await aside(make_member, "olga", Role.RESEARCHER)
+    token, _until = await aside(token_create, user=user, scopes=frozenset({"read"}))
+    async with Listener(f"/ws/events/?token={token}") as client:
+        closed = await client.goodbye()
+    assert closed["code"] == 4401
+    assert "Authorization: Bearer" in closed["reason"]
+    assert token not in closed["reason"]
+    async with Listener(f"/ws/events/?token={token}", await aside(session_of, user)) as client:
+        assert (await client.any())["error"]["details"]["field"] == "token"
+        assert await client.closed() == 4400
 
 
 async def test_a_token_without_the_right_to_read_does_not_listen(live: Tailer) -> None:
@@ -129,7 +147,7 @@ async def test_in_single_user_mode_everybody_on_this_machine_listens(live: Taile
 
 
 async def test_signing_out_ends_open_streams(live: Tailer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "RECHECK_SECONDS", 0.05)
+    monkeypatch.setattr(listeners, "RECHECK_SECONDS", 0.05)
     async with Listener("/ws/events/", await aside(sign_in)) as client:
         assert (await client.any())["type"] == "open"
         await asyncio.sleep(0.15)
@@ -138,7 +156,7 @@ async def test_signing_out_ends_open_streams(live: Tailer, monkeypatch: pytest.M
 
 
 async def test_revoking_a_key_ends_open_streams(live: Tailer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "RECHECK_SECONDS", 0.05)
+    monkeypatch.setattr(listeners, "RECHECK_SECONDS", 0.05)
     user = await aside(make_member, "olga", Role.RESEARCHER)
     key, text = await aside(api_key_create, owner=user, name="a program", scopes=("read",))
     async with Listener("/ws/events/", {"authorization": f"Bearer {text}"}) as client:
@@ -148,13 +166,57 @@ async def test_revoking_a_key_ends_open_streams(live: Tailer, monkeypatch: pytes
         assert await client.closed() == 4401
 
 
-async def test_a_browser_on_another_site_is_turned_away(live: Tailer) -> None:
-    headers = await aside(sign_in)
-    stranger = Listener("/ws/events/", {**headers, "origin": "https://evil.example"})
-    await stranger.socket.send_input({"type": "websocket.connect"})
-    assert (await stranger.socket.receive_output(timeout=5))["type"] == "websocket.close"
-    async with Listener("/ws/events/", {**headers, "origin": "http://localhost:8000"}) as client:
+async def test_a_token_ends_its_streams_when_it_ends(live: Tailer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listeners, "RECHECK_SECONDS", 0.05)
+    monkeypatch.setattr(tokens, "TOKEN_LIFETIME", timedelta(seconds=2))
+    user = await aside(make_member, "olga", Role.RESEARCHER)
+    token, _until = await aside(token_create, user=user, scopes=frozenset({"read"}))
+    async with Listener("/ws/events/", {"authorization": f"Bearer {token}"}) as client:
         assert (await client.any())["type"] == "open"
+        assert await client.closed(timeout=10) == 4401
+
+
+async def test_a_database_that_cannot_be_asked_sends_nobody_away(live: Tailer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def away(admissions: Any) -> None:
+        asked.append(len(admissions))
+        raise OperationalError("the server restarts")
+
+    monkeypatch.setattr(listeners, "RECHECK_SECONDS", 0.02)
+    monkeypatch.setattr(listeners, "those_that_hold", away)
+    async with Listener("/ws/events/?topic=t", await aside(sign_in)) as client:
+        await client.any()
+        async with asyncio.timeout(5):
+            while len(asked) < 3:
+                await asyncio.sleep(0.02)
+        await aside(emit_many, 1)
+        assert (await client.next())["message"] == "0"
+
+
+async def test_a_member_opens_so_many_sockets_and_no_more(live: Tailer, settings: Any) -> None:
+    settings.CONFIG = settings.CONFIG.model_copy(update={"live_streams_per_member": 3})
+    mine, others = await aside(sign_in), await aside(sign_in, "otto")
+    async with contextlib.AsyncExitStack() as stack:
+        opened = [await stack.enter_async_context(Listener("/ws/events/", mine)) for _ in range(3)]
+        for client in opened:
+            assert (await client.any())["type"] == "open"
+        async with Listener("/ws/events/", mine) as fourth:
+            assert "3 live streams open" in (await fourth.any())["error"]["message"]
+            assert await fourth.closed() == 4429
+        async with Listener("/ws/events/", others) as another:
+            assert (await another.any())["type"] == "open"
+    async with Listener("/ws/events/", mine) as later:
+        assert (await later.any())["type"] == "open"
+
+
+async def test_strangers_who_knock_are_slowed(live: Tailer, settings: Any) -> None:
+    settings.CONFIG = settings.CONFIG.model_copy(update={"api_requests_per_minute": 2})
+    codes = []
+    for _ in range(3):
+        async with Listener("/ws/events/") as client:
+            codes.append(await client.closed())
+    assert codes == [4401, 4401, 4429]
 
 
 @pytest.mark.parametrize(
@@ -164,8 +226,12 @@ async def test_a_browser_on_another_site_is_turned_away(live: Tailer) -> None:
         ("after=0-99999999999999999999", 4400, "after"),
         (f"topic={'x' * 300}", 4400, "topic"),
         ("topic=%00", 4400, "topic"),
+        ("after=%00", 4400, "after"),
         ("job=job_of_nobody", 4404, "job"),
-        ("job=%00", 4404, "job"),
+        ("job=%00", 4400, "job"),
+        ("job=%ED%A0%80", 4404, "job"),
+        ("page=shell", 4400, "page"),
+        ("jobb=1", 4400, "jobb"),
         ("job=%ff%fe", 4404, "job"),
     ],
 )

@@ -83,7 +83,8 @@ def test_deactivating_shuts_and_activating_opens(as_: Callable[..., Client], peo
     assert target.get("/account/").status_code == 302
     assert admin.post(f"/people/{people.other.pk}/link/").status_code == 409
     admin.post(f"/people/{people.other.pk}/activate/")
-    assert as_(people.other).get("/account/").status_code == 200
+    assert target.get("/account/").status_code == 302, "the old session stays dead"
+    assert as_(User.objects.get(pk=people.other.pk)).get("/account/").status_code == 200
 
 
 def test_the_last_admin_stays(people: People) -> None:

@@ -130,9 +130,12 @@ class UserPatch(Schema):
 
 def _token_out(user: User, scopes: frozenset[str], key: ApiKey | None) -> TokenOut:
     token, expires_at = accounts.token_create(user=user, scopes=scopes, key=key)
+    lasts = accounts.TOKEN_LIFETIME
+    if key is not None and key.expires_at is not None:
+        lasts = min(lasts, key.expires_at - timezone.now())
     return TokenOut(
         access_token=token,
-        expires_in=max(0, round((expires_at - timezone.now()).total_seconds())),
+        expires_in=max(0, int(lasts.total_seconds())),
         expires_at=expires_at,
         scopes=sorted(scopes),
     )

@@ -12,7 +12,7 @@ from django.contrib.sessions.models import Session
 from django.http import StreamingHttpResponse
 from django.test import Client
 
-from apps.core.accounts import Admission, api_key_create, api_key_revoke
+from apps.core.accounts import Admission, api_key_create, api_key_revoke, those_that_hold, token_create
 from apps.core.live import listeners, sse
 from apps.core.live.log import Scope
 from apps.core.live.tailer import Tailer
@@ -208,6 +208,38 @@ async def test_a_stream_ends_soon_after_what_let_its_client_in(
     async with asyncio.timeout(5):
         assert [part async for part in parts] == []
     assert live.listeners() == 0
+
+
+@pytest.mark.parametrize("by", ["session", "key", "token"])
+async def test_a_stream_whose_door_still_holds_is_looked_at_and_goes_on(
+    live: Tailer, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    looks: list[int] = []
+
+    def looked(admissions: Any) -> Any:
+        looks.append(len(admissions))
+        return those_that_hold(admissions)
+
+    monkeypatch.setattr(listeners, "RECHECK_SECONDS", 0.02)
+    monkeypatch.setattr(listeners, "those_that_hold", looked)
+
+    def come_in() -> dict[str, str]:
+        user = make_member("vera", Role.VIEWER)
+        if by == "session":
+            return session_of(user)
+        key, text = api_key_create(owner=user, name="k", scopes=["read"])
+        token, _ends = token_create(user=user, scopes=frozenset({"read"}), key=key)
+        return {"cookie": "", "authorization": f"Bearer {token if by == 'token' else text}"}
+
+    answer = await stream(await aside(come_in), topic="t")
+    parts = Stream(aiter(answer))
+    coming = asyncio.ensure_future(parts.next())
+    async with asyncio.timeout(5):
+        while len(looks) < 5:
+            await asyncio.sleep(0.02)
+    await aside(emit_many, 1)
+    assert json.loads((await coming)["data"])["message"] == "0"
+    await answer._iterator.aclose()  # type: ignore[attr-defined]
 
 
 async def test_a_member_opens_so_many_streams_and_no_more(live: Tailer, settings: Any) -> None:

@@ -19,6 +19,8 @@ CIRCLES = [
     {f"apps.experiments.engine.synthesis.{name}" for name in ("doubt", "search", "selection", "strategy")},
 ]
 """Those there still are. Delete a line when its circle is gone; add none."""
+CLOCKED = {"tests/workers/test_worker.py"}
+"""Tests that still hold a wall clock against a limit. Add none."""
 LONG = {
     "apps/tasks/services.py": "to be split by entity",
     "bench/pages.py": "to be split: what is seeded, what is measured",
@@ -150,6 +152,17 @@ def test_every_page_of_the_documentation_is_reached_from_the_readme() -> None:
         new = {to for page in new if page.suffix == ".md" for to in linked(page) if to.exists()} - reached
     lost = [str(page.relative_to(ROOT)) for page in pages() if page not in reached]
     assert lost == []
+
+
+def test_no_test_measures_the_machine() -> None:
+    """A limit on elapsed seconds fails on a busy machine: let an event say it (tests/patience.py), count, or use CPU time."""
+    clocked = re.compile(r"(?:monotonic|perf_counter)\(\) - \w+ <")
+    found = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if path != Path(__file__) and clocked.search(path.read_text("utf-8"))
+    }
+    assert found - CLOCKED == set()
 
 
 def test_no_file_is_longer_than_can_be_read_at_once_without_a_reason() -> None:

@@ -12,8 +12,9 @@ from types import ModuleType
 
 import pytest
 
+from tests.patience import BRIEFLY, PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0
 
 
 @pytest.fixture
@@ -185,7 +186,7 @@ def test_two_set_ups_of_one_folder_take_turns(bootstrap: ModuleType) -> None:
         thread = threading.Thread(target=second)
         thread.start()
         assert started.wait(PATIENCE)
-        thread.join(0.2)  # it must not get through, however long it is given
+        thread.join(BRIEFLY)  # it must not get through, however long it is given
         order.append("first")
     thread.join(PATIENCE)
     assert order == ["first", "second"]

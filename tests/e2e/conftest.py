@@ -15,13 +15,15 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.patience import PATIENCE
 from tests.services import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = Path(__file__).parent / "out"
-READY_SECONDS = 180.0
+READY_SECONDS = 2 * PATIENCE
+expect.set_options(timeout=1000 * PATIENCE)
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
@@ -105,7 +107,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     running = _start(tmp_path_factory.mktemp("lab"), "--no-first-experiment")
     yield running
     running.process.send_signal(signal.SIGINT)
-    running.process.wait(timeout=20)
+    running.process.wait(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")

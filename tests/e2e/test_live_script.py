@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -10,6 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import django_htmx
 import pytest
 from playwright.sync_api import Browser, Page, Route, WebSocketRoute, expect
+
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 HTMX = Path(django_htmx.__file__).parent / "static/django_htmx/htmx-2.min.js"
@@ -78,11 +81,10 @@ def played(browser: Browser) -> Iterator[Played]:
 
 
 def until(page: Page, condition: Callable[[], bool]) -> None:
-    for _ in range(200):
-        if condition():
-            return
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
         page.wait_for_timeout(50)
-    raise AssertionError("it did not happen within ten seconds")
 
 
 def test_a_fragment_replaces_by_id_and_unknown_ids_are_passed_over(played: Played) -> None:

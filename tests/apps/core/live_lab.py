@@ -24,6 +24,7 @@ from apps.core.jobs.events import EventEntry, event_emit, events_emit
 from apps.core.jobs.reports import hear
 from apps.core.live import feed, listeners, socket, sse, tailer
 from apps.core.models import Artefact, ArtefactPart, EventFloor, Job, JobEvent, Role, User
+from tests.patience import PATIENCE
 
 T = TypeVar("T")
 
@@ -93,7 +94,7 @@ def live(shared_database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tail
     thread = own._thread
     if thread is not None:
         own._woken.set()
-        thread.join(5)
+        thread.join(PATIENCE)
     threads.shutdown()
 
 
@@ -153,30 +154,30 @@ class Listener:
 
     async def __aenter__(self) -> Listener:
         await self.socket.send_input({"type": "websocket.connect"})
-        answer = await self.socket.receive_output(timeout=5)
+        answer = await self.socket.receive_output(timeout=PATIENCE)
         assert answer["type"] == "websocket.accept", answer
         self.subprotocol = answer.get("subprotocol")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.socket.send_input({"type": "websocket.disconnect", "code": 1000})
-        await self.socket.wait(timeout=5)
+        await self.socket.wait(timeout=PATIENCE)
 
-    async def next(self, timeout: float = 5.0) -> dict[str, Any]:
+    async def next(self, timeout: float = PATIENCE) -> dict[str, Any]:
         """The next message; heartbeats are no news."""
         while True:
             message = await self.any(timeout)
             if message.get("type") not in {"ping", "open"} and set(message) != {"cursor"}:
                 return message
 
-    async def any(self, timeout: float = 5.0) -> dict[str, Any]:
+    async def any(self, timeout: float = PATIENCE) -> dict[str, Any]:
         """The next message of any kind."""
         output = await self.socket.receive_output(timeout=timeout)
         assert output["type"] == "websocket.send", output
         message: dict[str, Any] = json.loads(output["text"])
         return message
 
-    async def closed(self, timeout: float = 5.0) -> int:
+    async def closed(self, timeout: float = PATIENCE) -> int:
         """The code the server closes with."""
         return int((await self.goodbye(timeout))["code"])
 

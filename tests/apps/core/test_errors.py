@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from pydantic import Field
 from apps.core import errors
 from apps.core.failures import describe, error_body, failure_of
 from apps.core.models import SystemEvent
+from tests.patience import PATIENCE
 
 from .conftest import People, Program
 
@@ -133,10 +135,8 @@ async def test_a_fault_in_an_asynchronous_endpoint_is_kept_too(probes: None) -> 
 
     answer = await AsyncClient(raise_request_exception=False).get("/api/probe/async-fault")
     error_id = told(answer, 500, "INTERNAL_ERROR")["details"]["error_id"]
-    for _ in range(100):
-        found = [event async for event in SystemEvent.objects.all()]
-        if found:
-            break
+    deadline = time.monotonic() + PATIENCE
+    while not (found := [event async for event in SystemEvent.objects.all()]) and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
     assert (found[0].context or {})["error_id"] == error_id
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from apps.core.live.middleware import LiveCursorMiddleware
 from apps.core.live.tailer import Tailer
 from apps.core.models import Job, JobEvent, Role, User
 from tests.apps.core.live_lab import Listener, aside, emit, emit_many, forget_everything, make_member, session_of
+from tests.patience import BRIEFLY, PATIENCE
 
 
 @pytest.fixture
@@ -74,14 +74,16 @@ async def test_a_burst_is_few_messages_and_no_event_is_left_out(live: Tailer, dr
     assert [message for rendering in drawn for message in rendering] == [str(number) for number in range(100)]
 
 
-async def test_the_first_change_after_a_silence_is_shown_at_once(live: Tailer, drawn: list[list[str]]) -> None:
+async def test_the_first_change_after_a_silence_is_shown_at_once_and_the_next_after_a_pause(
+    live: Tailer, drawn: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "MESSAGES_A_SECOND", 0.01 / PATIENCE)
     async with Listener("/ws/live/?page=list&key=t", await member()) as page:
         await page.any()
-        await asyncio.sleep(0.5)
-        began = time.monotonic()
         await aside(emit_many, 1)
         await page.next()
-        assert time.monotonic() - began < 0.9
+        await aside(emit_many, 1)
+        assert await page.socket.receive_nothing(timeout=BRIEFLY)
 
 
 async def test_what_happened_since_the_page_was_served_is_sent_on_connecting(

@@ -25,6 +25,7 @@ from django.conf import settings
 from apps.core.accounts import api_key_create
 from apps.core.live import head_cursor
 from tests.apps.core.live_lab import aside, emit, emit_many, make_member, session_of
+from tests.patience import BRIEFLY, PATIENCE, until_async
 
 pytestmark = pytest.mark.slow
 EVENTS = 60
@@ -55,7 +56,7 @@ class Server:
             self.process = subprocess.Popen(
                 command, cwd=settings.BASE_DIR, env=self.environment, stdout=log, stderr=log
             )
-        for _ in range(600):
+        for _ in range(int(10 * PATIENCE)):
             with contextlib.suppress(OSError, urllib.error.URLError):
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5)
                 return
@@ -130,12 +131,6 @@ async def collect(stream: AsyncIterator[str], into: list[str]) -> None:
         into.append(one)  # noqa: PERF401 - seen while it grows
 
 
-async def until(condition: Any, seconds: float = 30.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.05)
-
-
 async def test_clients_go_on_across_a_killed_server_without_a_gap_or_a_repetition(server: Server) -> None:
     user = await aside(make_member, "olga")
     _key, key = await aside(api_key_create, owner=user, name="a program", scopes=("read",))
@@ -152,15 +147,15 @@ async def test_clients_go_on_across_a_killed_server_without_a_gap_or_a_repetitio
     ]
     try:
         await aside(emit_many, 20)
-        await until(lambda: len(by_socket) >= 20 and len(by_source) >= 20)
+        await until_async(lambda: len(by_socket) >= 20 and len(by_source) >= 20)
         # While they are being told of these, the server dies; these others are written while it is away.
         await aside(emit_many, 20, start=20)
         await asyncio.to_thread(server.kill)
         await aside(emit_many, 20, start=40)
         await aside(emit, "run_1", type="status_change", old_status="queued", new_status="running")
         await asyncio.to_thread(server.start)
-        await until(lambda: len(by_socket) >= EVENTS and len(by_source) >= EVENTS and by_page)
-        await asyncio.sleep(0.5)  # whatever would come twice
+        await until_async(lambda: len(by_socket) >= EVENTS and len(by_source) >= EVENTS and by_page)
+        await asyncio.sleep(BRIEFLY)  # whatever would come twice
         expected = [str(number) for number in range(EVENTS)]
         assert by_socket == expected
         assert by_source == expected

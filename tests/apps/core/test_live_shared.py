@@ -8,6 +8,7 @@ import pytest
 
 from apps.core.live.log import Position
 from apps.core.live.shared import SharedState
+from tests.patience import PATIENCE
 
 
 def test_it_is_read_once_a_position_and_again_for_a_later_one() -> None:
@@ -23,7 +24,7 @@ def test_those_who_ask_at_once_wait_for_one_reading() -> None:
     def read() -> str:
         readings.append("read")
         reading.set()
-        assert go.wait(20)
+        assert go.wait(PATIENCE)
         return "it"
 
     threads = [
@@ -31,11 +32,11 @@ def test_those_who_ask_at_once_wait_for_one_reading() -> None:
     ]
     for thread in threads:
         thread.start()
-    assert reading.wait(20)
+    assert reading.wait(PATIENCE)
     assert state.at("b", Position(1, 1), lambda: "other") == "other"  # nobody waits for another key
     go.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert (readings, got) == (["read"], ["it"] * 5)
 
 

@@ -22,6 +22,7 @@ from apps.core.live.messages import message
 from apps.core.live.tailer import Tailer
 from apps.core.models import Job, JobEvent, JobStatus, Role, User
 from tests.apps.core.live_lab import Listener, aside, emit, emit_many, forget_everything, make_member, session_of
+from tests.patience import PATIENCE, until_async
 
 
 def sign_in(name: str = "olga", role: str = Role.RESEARCHER) -> dict[str, str]:
@@ -173,7 +174,7 @@ async def test_a_token_ends_its_streams_when_it_ends(live: Tailer, monkeypatch: 
     token, _until = await aside(token_create, user=user, scopes=frozenset({"read"}))
     async with Listener("/ws/events/", {"authorization": f"Bearer {token}"}) as client:
         assert (await client.any())["type"] == "open"
-        assert await client.closed(timeout=10) == 4401
+        assert await client.closed() == 4401
 
 
 async def test_a_database_that_cannot_be_asked_sends_nobody_away(live: Tailer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,7 +341,7 @@ async def test_a_client_that_takes_nothing_any_more_is_told_to_come_back(
     client = Stalled(takes=3)
     task = await serve(client, await aside(sign_in), "topic=t&after=start")
     await aside(emit_many, 50)
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, PATIENCE)
     assert client.sent[-1]["type"] == "websocket.close"
     assert client.sent[-1]["code"] == 4408
     assert live.listeners() == 0
@@ -351,11 +352,9 @@ async def test_a_client_that_pauses_gets_everything_once_it_goes_on(live: Tailer
     task = await serve(client, await aside(sign_in), "topic=t&after=start")
     for start in range(0, 3000, 500):
         await aside(emit_many, 500, start=start)
-    await asyncio.sleep(0.3)
+    await until_async(lambda: client.left == 0)
     client.open.set()
-    async with asyncio.timeout(20):
-        while len(client.sent) < 3002:
-            await asyncio.sleep(0.05)
+    await until_async(lambda: len(client.sent) >= 3002)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     told = [json.loads(output["text"]) for output in client.sent if output["type"] == "websocket.send"]

@@ -14,13 +14,15 @@ from apps.experiments.models import Experiment, Solve, TaskSubmission
 from apps.experiments.services import settle
 from apps.tasks.models import ArcTask
 from tests.apps.experiments.conftest import begin, cells, end
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def _until_it_commits(solve: Solve) -> None:
     """As a worker does: a transaction the database could not take (SQLite in memory does not wait) is done again."""
-    for _ in range(500):
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
         try:
             end(solve)
             return
@@ -34,7 +36,7 @@ def _race(solves: list[Solve], barrier: threading.Barrier) -> list[BaseException
 
     def finish(solve: Solve) -> None:
         try:
-            barrier.wait(timeout=20)
+            barrier.wait(timeout=PATIENCE)
             _until_it_commits(solve)
         except BaseException as error:
             failures.append(error)
@@ -45,7 +47,7 @@ def _race(solves: list[Solve], barrier: threading.Barrier) -> list[BaseException
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=PATIENCE)
     return failures
 
 
@@ -80,7 +82,7 @@ def test_the_second_waits_for_the_first_and_then_sees_its_cell(
     settle_now = settle.runs_settle
 
     def meet_then_settle(*, run_ids: Iterable[str]) -> None:
-        meet.wait(timeout=20)
+        meet.wait(timeout=PATIENCE)
         assert connection.in_atomic_block
         settle_now(run_ids=run_ids)
 

@@ -6,29 +6,27 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 from apps.lab.supervisor import GaveUp, Service, Supervisor
+from tests.patience import until
 
 ROOT = Path(__file__).resolve().parents[3]
-SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
 def _service(tmp_path: Path, command: list[str] = SLEEPER) -> Service:
     return Service("The sleeper", command, tmp_path / "logs" / "sleeper.log")
 
 
-def _gone(pid: int, seconds: float = 5.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.02)
-    return False
+def _gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_a_service_that_is_killed_is_started_again(tmp_path: Path) -> None:
@@ -68,7 +66,7 @@ def test_stopping_leaves_no_process_even_when_one_ignores_the_request(
 ) -> None:
     monkeypatch.setattr("apps.lab.supervisor.GRACE_SECONDS", 0.3)
     stubborn = (
-        "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+        "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)"
     )
     service = _service(tmp_path, [sys.executable, "-c", stubborn])
     supervisor = Supervisor([service], say=lambda _: None)
@@ -79,19 +77,19 @@ def test_stopping_leaves_no_process_even_when_one_ignores_the_request(
     assert service.process is not None
     pid = service.process.pid
     supervisor.stop()
-    assert _gone(pid)
+    until(lambda: _gone(pid))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="parent-death signals are Linux's")
 def test_a_supervisor_that_is_killed_takes_its_services_along(tmp_path: Path) -> None:
     script = (
         "import sys,time; from pathlib import Path; from apps.lab.supervisor import Service, Supervisor\n"
-        f"s = Service('x', [sys.executable, '-c', 'import time; time.sleep(60)'], Path({str(tmp_path)!r}) / 'x.log')\n"
-        "s.start(); print(s.process.pid, flush=True); time.sleep(60)"
+        f"s = Service('x', [sys.executable, '-c', 'import time; time.sleep(600)'], Path({str(tmp_path)!r}) / 'x.log')\n"
+        "s.start(); print(s.process.pid, flush=True); time.sleep(600)"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
     parent.kill()
     parent.wait()
-    assert _gone(child)
+    until(lambda: _gone(child))

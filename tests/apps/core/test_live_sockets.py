@@ -188,9 +188,7 @@ async def test_a_database_that_cannot_be_asked_sends_nobody_away(live: Tailer, m
     monkeypatch.setattr(listeners, "those_that_hold", away)
     async with Listener("/ws/events/?topic=t", await aside(sign_in)) as client:
         await client.any()
-        async with asyncio.timeout(5):
-            while len(asked) < 3:
-                await asyncio.sleep(0.02)
+        await until_async(lambda: len(asked) >= 3)
         await aside(emit_many, 1)
         assert (await client.next())["message"] == "0"
 

@@ -36,13 +36,19 @@ def _locked(job: Job) -> Job:
     return Job.objects.select_for_update().get(pk=job.pk)
 
 
-@transaction.atomic
-def job_cancel(*, job: Job, by: User | None) -> Job:
-    """Cancel: at once when it waits, within two seconds when it runs. A `Conflict` when it has ended."""
+def _open(job: Job, by: User | None) -> Job:
+    """The job, held, which `by` may change and which has not ended."""
     _allowed(job, by)
     current = _locked(job)
     if current.is_terminal:
         raise Conflict(f"{current.pk} has already ended: {current.status}.")
+    return current
+
+
+@transaction.atomic
+def job_cancel(*, job: Job, by: User | None) -> Job:
+    """Cancel: at once when it waits, within two seconds when it runs. A `Conflict` when it has ended."""
+    current = _open(job, by)
     _cancel(current)
     return Job.objects.get(pk=current.pk)
 
@@ -61,10 +67,7 @@ def _cancel(job: Job) -> None:
 @transaction.atomic
 def job_pause(*, job: Job, by: User | None) -> Job:
     """Keep a job from running. A running one stops, at a checkpoint if it can, and goes on from its last one when resumed."""
-    _allowed(job, by)
-    current = _locked(job)
-    if current.is_terminal:
-        raise Conflict(f"{current.pk} has already ended: {current.status}.")
+    current = _open(job, by)
     _pause(current)
     return Job.objects.get(pk=current.pk)
 

@@ -16,7 +16,6 @@ class ResourceUsageAdmin(LookOnly):
     """What each execution used; open to curators, whatever Django's permissions say."""
 
     list_display = [
-        "usage_id",
         "task_id",
         "strategy_type",
         "job_id",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import shutil
@@ -21,6 +22,7 @@ from django.db import DatabaseError, connection
 from ninja import Schema
 from pydantic import Field
 
+logger = logging.getLogger(__name__)
 GIB = 1024**3
 LOW_DISK_GB = 2.0
 _DEPENDENCIES = (
@@ -119,6 +121,33 @@ def _kept(seconds: float) -> Callable[[Callable[[], R]], Callable[[], R]]:
     return decorate
 
 
+_parts: dict[str, Callable[[], ComponentHealth]] = {}
+_counts: dict[str, Callable[[], int]] = {}
+
+
+def part_register(name: str, check: Callable[[], ComponentHealth]) -> None:
+    """Say how a part of `HealthComponents` does that another app looks after; until then it is not here, so unhealthy."""
+    if name not in HealthComponents.model_fields:
+        raise ValueError(f"Health has no part {name!r}; it has {', '.join(HealthComponents.model_fields)}.")
+    _parts[name] = check
+
+
+def storage_count_register(name: str, number: Callable[[], int]) -> None:
+    """Count what another app stores (`models`, `datasets`); until then the count is null."""
+    if f"{name}_count" not in StorageInfo.model_fields:
+        raise ValueError(f"The storage counts no {name!r}.")
+    _counts[f"{name}_count"] = number
+
+
+def _registered(name: str) -> ComponentHealth:
+    """What a registered check says; one that fails is the part's failure, not ours."""
+    try:
+        return _parts[name]() if name in _parts else ComponentHealth.UNHEALTHY
+    except Exception:
+        logger.exception("The health of %s could not be told", name)
+        return ComponentHealth.UNHEALTHY
+
+
 def health_status() -> HealthStatus:
     """The whole and its parts, measured now."""
     gpu, storage = gpu_info(), storage_info()
@@ -126,7 +155,7 @@ def health_status() -> HealthStatus:
         api=_api_health(),
         gpu=ComponentHealth.HEALTHY if gpu.available else ComponentHealth.UNHEALTHY,
         storage=_storage_health(storage),
-        vllm=ComponentHealth.UNHEALTHY,
+        vllm=_registered("vllm"),
     )
     worst_first = (ComponentHealth.UNHEALTHY, ComponentHealth.DEGRADED, ComponentHealth.HEALTHY)
     needed = {components.api, components.storage}
@@ -162,6 +191,7 @@ def storage_info() -> StorageInfo:
         total_gb=round(disk.total / GIB, 3),
         used_gb=round(disk.used / GIB, 3),
         total_size_gb=round(_storage_size() / GIB, 3),
+        **{name: number() for name, number in _counts.items()},
     )
 
 

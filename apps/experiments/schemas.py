@@ -131,6 +131,23 @@ class Totals(BaseModel):
     energy_method: str = "estimated"
 
 
+class StrategyFigures(BaseModel):
+    """One strategy over a run's tasks, its seeds pooled: a task counts with the mean over the seeds.
+
+    `tasks` are those scored, which is what the interval counts; costs are those of one answer.
+    """
+
+    strategy: str
+    seeds: int
+    tasks: int
+    macro: float | None
+    macro_low: float | None
+    macro_high: float | None
+    dollars_per_task: float | None
+    joules_per_task: float | None
+    core_seconds_per_task: float | None
+
+
 class RunResults(BaseModel):
     """Stored as `Experiment.results` and `ExperimentRun.metrics` when a run ends; computed live before."""
 
@@ -138,4 +155,5 @@ class RunResults(BaseModel):
     run_id: str
     number: int
     rows: list[RowFigures]
+    strategies: list[StrategyFigures] = []
     totals: Totals

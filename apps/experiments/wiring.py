@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.core.jobs import kinds, reports, upkeep
 from apps.core.jobs.kinds import Kind
-from apps.experiments import live, task_tab
+from apps.experiments import live, observatory, search, task_tab
 from apps.experiments.engine import registry
 from apps.experiments.models import TaskSubmission
 from apps.experiments.queries.subjects import jobs_matching, run_subjects, solve_subjects
@@ -40,6 +40,8 @@ def register() -> None:
         TaskTab(name="submissions", title="Submissions", order=10, render=task_tab.render, count=task_tab.count)
     )
     live.register()
+    observatory.register()
+    search.register()
 
 
 def _solved_tasks(strategy: str) -> Any:

@@ -11,8 +11,9 @@ class LabConfig(AppConfig):
     label = "lab"
 
     def ready(self) -> None:
-        """Tell the search what it can find, and live delivery which pages move."""
-        from apps.lab import live, search_providers
+        """Tell the search what it can find, the observatory its part, and live delivery which pages move."""
+        from apps.lab import live, observatory, search_providers
 
         search_providers.register()
+        observatory.register()
         live.register()

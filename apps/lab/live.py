@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime
 
+from django.http import QueryDict
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from apps.core import live
-from apps.core.charts import series_data
 from apps.core.errors import NotFound
 from apps.core.lists import Listing, live_list
 from apps.core.live import EVERY_TOPIC, Event, LivePage
 from apps.core.models import Job, User
-from apps.lab import charts
+from apps.core.observatory import Look
 from apps.lab.lists import JOBS
-from apps.lab.observatory import moving_parts
+from apps.lab.observatory import message
 from apps.lab.queries import jobs as job_queries
-from apps.lab.queries import observatory
 from apps.lab.system import machine_room
 
-_JUST_NOW = timedelta(seconds=20)
+_SINCE = "since"
 
 
 def register() -> None:
@@ -39,17 +37,25 @@ def _listed(listing: Listing) -> list[str]:
     return [listing.values["topic"] or EVERY_TOPIC]
 
 
+def observatory_key(look: Look) -> str:
+    """What a socket must know to draw the page as it was drawn: since when, and what its address chooses."""
+    key = QueryDict(mutable=True)
+    key.update({**look.chosen, _SINCE: look.since.isoformat() if look.since else ""})
+    return key.urlencode()
+
+
 def _observatory(user: User, key: str, _events: Sequence[Event]) -> str:
-    """All parts but the chart, whose data follows when an experiment has just ended. `key` is the moment looked since."""
-    context = moving_parts(user, parse_datetime(key) if key else None)
-    html = render_to_string("lab/_observatory_live.html", {**context, "oob": True, "user": user})
-    newest = max(
-        (row.experiment.completed_at for row in context["finished"] if row.experiment.completed_at), default=None
-    )
-    if newest and timezone.now() - newest < _JUST_NOW:
-        data = series_data(charts.score_series(observatory.points()))
-        html += render_to_string("components/chart_data.html", {"chart_id": charts.ID, "data": data, "oob": True})
-    return html
+    chosen = QueryDict(key).dict()
+    return message(Look(user, _moment(str(chosen.pop(_SINCE, ""))), chosen))
+
+
+def _moment(text: str) -> datetime | None:
+    """A moment as the page wrote it; None for what is none."""
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None
 
 
 def _system(user: User, _key: str, _events: Sequence[Event]) -> str:

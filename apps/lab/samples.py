@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import timedelta
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
+from django.urls import reverse
 from django.utils import timezone
 
 from apps.core import icons
 from apps.core.charts import Chart, Series, add_line, make_chart, new_figure
+from apps.core.lists import Bulk, Choice, Column, Empty, Given, Listing, ListPage, Search, Sort, Switch
+from apps.core.models import SystemEvent, User
+from apps.core.plots import Dot, Plot, scatter
 
 GRID_IN = [[0, 0, 0, 0, 0], [0, 3, 3, 0, 0], [0, 3, 0, 0, 8], [0, 0, 0, 8, 8], [0, 0, 0, 0, 0]]
 GRID_OUT = [[0, 0, 0, 0, 0], [0, 3, 3, 0, 0], [0, 3, 1, 0, 8], [0, 0, 1, 8, 8], [0, 0, 0, 0, 0]]
@@ -66,7 +72,69 @@ def sample_chart() -> Chart:
     )
 
 
-def samples() -> dict[str, Any]:
+SAMPLE_LIST = ListPage(
+    name="sample-list",
+    title="Sample results",
+    noun="result",
+    url="lab:patterns",
+    rows=lambda _user: SystemEvent.objects.none(),
+    search=Search("Strategy or task", lambda rows, _text: rows),
+    filters=(
+        Choice("state", "State", (("completed", "Completed"), ("failed", "Failed")), lambda rows, _value: rows),
+        Switch("mine", "Mine", lambda rows, _user: rows),
+        Given("of", lambda value: f"Of {value}", lambda rows, _value: rows),
+    ),
+    sorts={"-solved": Sort(("-pk",)), "solved": Sort(("pk",))},
+    first_sort="-solved",
+    columns=(
+        Column("Strategy"),
+        Column("State"),
+        Column("Solved", sort="solved", first="desc", num=True),
+        Column("Effort", num=True, wide=True),
+    ),
+    row="lab/_sample_row.html",
+    bulk=(Bulk("lab:patterns", "Compare", icon="chart"),),
+    page_size=25,
+    nothing=Empty("Nothing here", ""),
+    keep=("tab",),
+)
+
+
+class _MadeUp(Listing):
+    """Rows that are in no table."""
+
+    total = 563
+
+    @cached_property
+    def items(self) -> Sequence[Any]:
+        """The page shown, whichever was asked for."""
+        rows = (
+            ("Program synthesis", "completed", 0.225, 0.16, 0.30, 3.2),
+            ("Ensemble", "running", 0.31, 0.24, 0.39, 7.5),
+            ("Test-time training", "failed", 0.572, 0.49, 0.98, 18.0),
+        )
+        names = ("strategy", "status", "macro", "low", "high", "seconds")
+        return [{"pk": number, **dict(zip(names, row, strict=True))} for number, row in enumerate(rows)]
+
+
+def sample_plot() -> Plot:
+    """Two strategies, one dearer and better."""
+    dots = [
+        [Dot(0.0004, 0.225, 0.16, 0.30, "Program synthesis, 22.5 %")],
+        [Dot(0.006, 0.31, 0.24, 0.39, "Ensemble, 31 %")],
+    ]
+    return Plot(
+        id="sample-plot",
+        title="Score against cost",
+        reading="The ensemble solves more for fifteen times the money; the intervals touch.",
+        svg=scatter(dots, x_label="dollars an answer, log scale", y_label="solved, %"),
+        head=["Strategy", "Dollars", "Solved"],
+        rows=[["Program synthesis", 0.0004, 0.225], ["Ensemble", 0.006, 0.31]],
+        series=["Program synthesis", "Ensemble"],
+    )
+
+
+def samples(query: QueryDict, user: User) -> dict[str, Any]:
     """Everything the page needs."""
     now = timezone.now()
     levels = (
@@ -77,6 +145,8 @@ def samples() -> dict[str, Any]:
     )
     return {
         "chart": sample_chart(),
+        "plot": sample_plot(),
+        "listing": _MadeUp(SAMPLE_LIST, query, user, path=reverse("lab:patterns")),
         "form": sample_form(),
         "grid_in": GRID_IN,
         "grid_out": GRID_OUT,
@@ -108,14 +178,6 @@ def samples() -> dict[str, Any]:
             {"key": "matrix", "label": "Matrix", "url": "?tab=matrix"},
             {"key": "tasks", "label": "Tasks", "url": "?tab=tasks", "count": 40},
             {"key": "log", "label": "Log", "url": "?tab=log"},
-        ],
-        "filters": [
-            {
-                "name": "status",
-                "label": "Status",
-                "value": "",
-                "options": [("running", "Running"), ("failed", "Failed")],
-            }
         ],
         "trend": [0.12, 0.14, 0.13, 0.18, 0.2, 0.19, 0.225],
         "icons": [name for name in icons.PATHS if not name.startswith(("st-", "cell-"))],

@@ -1,16 +1,13 @@
-"""What the palette finds beside the things each app registers itself: pages, experiments and jobs."""
+"""What the palette finds beside what the apps register themselves: pages and jobs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db.models import Q
-
 from apps.core import search
 from apps.core.jobs import kinds
 from apps.core.models import User
 from apps.core.search import Hit, SearchProvider
-from apps.experiments.models import Experiment
 from apps.lab import navigation
 from apps.lab.queries import jobs as job_queries
 
@@ -18,7 +15,6 @@ from apps.lab.queries import jobs as job_queries
 def register() -> None:
     """Make them known to the search."""
     search.register(SearchProvider("pages", "Go to", "arrow-right", _pages))
-    search.register(SearchProvider("experiments", "Experiments", "experiments", _experiments))
     search.register(SearchProvider("jobs", "Jobs", "job", _jobs))
 
 
@@ -26,13 +22,6 @@ def _pages(_user: User, text: str, limit: int) -> Sequence[Hit]:
     places = [(area.title, area.path) for area in navigation.areas()]
     places += [(place.title, place.path) for area in navigation.areas() for place in area.places]
     return [Hit(title, path) for title, path in places if text.lower() in title.lower()][:limit]
-
-
-def _experiments(_user: User, text: str, limit: int) -> Sequence[Hit]:
-    rows = Experiment.objects.only("experiment_id", "name", "status").order_by("-created_at")
-    if text:
-        rows = rows.filter(Q(name__icontains=text) | Q(experiment_id__startswith=text.lower()))
-    return [Hit(row.name, f"/experiments/{row.pk}/", status=row.status) for row in rows[:limit]]
 
 
 def _jobs(_user: User, text: str, limit: int) -> Sequence[Hit]:

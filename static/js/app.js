@@ -11,5 +11,6 @@ import "./filter.js";
 import "./lists.js";
 import "./forms.js";
 import "./log.js";
+import "./save.js";
 import "./time.js";
 import "./live.js";

@@ -1,6 +1,7 @@
 // [data-chart]: draws the Bokeh figure beside it in the colours of the page, repaints when the theme changes, takes
-// new data that live.js has put into [data-chart-data], and saves it as PNG or CSV.
+// new data that live.js has put into [data-chart-data], and saves it as PNG.
 import { each, on, whenShown } from "./dom.js";
+import { resolve, save } from "./save.js";
 
 const drawn = new Map();
 
@@ -51,16 +52,6 @@ function paint(view) {
   });
 }
 
-// light-dark() must be computed by the browser before a canvas can use it.
-const probe = document.createElement("span");
-probe.hidden = true;
-document.body.append(probe);
-
-function resolve(value) {
-  probe.style.color = value;
-  return getComputedStyle(probe).color;
-}
-
 function take(element, data) {
   drawn.get(element.dataset.chartData)?.model.renderers.forEach((renderer) => {
     const columns = data[renderer.data_source?.name];
@@ -102,23 +93,4 @@ function onPaper(picture, frame) {
   });
   paper.drawImage(picture, 0, head);
   return canvas;
-}
-
-on("click", "[data-chart-csv]", (_event, button) => {
-  const id = button.dataset.chartCsv;
-  const table = document.getElementById(`${id}-table`);
-  const lines = [...table.rows].map((row) => [...row.cells].map((cell) => quote(cell.dataset.value ?? cell.textContent.trim())).join(","));
-  save(new Blob([`${lines.join("\r\n")}\r\n`], { type: "text/csv;charset=utf-8" }), `${id}.csv`);
-});
-
-function quote(text) {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-function save(blob, name) {
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }

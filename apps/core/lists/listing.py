@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models import Q
 from django.http import QueryDict
 
+from apps.core.lists.declaration import PAGE, SIZE, SORT, Declaration
 from apps.core.lists.declared import Bulk, Choice, Column, Empty, Filter, Given, Options, Rows, Sort, Switch
 from apps.core.models import User
 from apps.core.pagination import page_number, page_numbers
 from apps.core.words import count, plural
 
-if TYPE_CHECKING:
-    from apps.core.lists.page import ListPage
-
 MAX_TEXT = 200
-PAGE, SORT, SIZE = "page", "sort", "size"
 
 
 def clean(text: str) -> str:
@@ -31,7 +28,7 @@ class Listing:
 
     def __init__(
         self,
-        page: ListPage,
+        page: Declaration,
         query: QueryDict,
         user: User,
         *,

@@ -7,10 +7,11 @@ from apps.experiments.queries.figures import Progress, progress_of, run_figures
 from apps.experiments.queries.log import log_lines
 from apps.experiments.queries.matrix import SYMBOLS, Cell, Matrix, cells_of_jobs, matrix
 from apps.experiments.queries.observatory import (
-    ScoreCostPoint,
+    Comparison,
+    Outcome,
+    comparisons,
     recently_finished,
     running,
-    score_vs_cost_points,
 )
 from apps.experiments.queries.submissions import submission_get, submissions_filtered, submissions_of_task
 from apps.experiments.queries.truths import TaskContent, task_content
@@ -19,15 +20,17 @@ __all__ = [
     "SYMBOLS",
     "Cell",
     "CellDetail",
+    "Comparison",
     "Curve",
     "ExperimentRow",
     "Matrix",
+    "Outcome",
     "Progress",
-    "ScoreCostPoint",
     "TaskContent",
     "attempts_of",
     "cell_detail",
     "cells_of_jobs",
+    "comparisons",
     "curves",
     "experiments_filtered",
     "log_lines",
@@ -39,7 +42,6 @@ __all__ = [
     "run_figures",
     "run_of",
     "running",
-    "score_vs_cost_points",
     "solve_get",
     "submission_get",
     "submissions_filtered",

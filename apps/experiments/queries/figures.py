@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from apps.experiments.engine.scoring import wilson
 from apps.experiments.models import TERMINAL_SOLVES, ExperimentRun, Solve, SolveStatus
-from apps.experiments.schemas import RowFigures, RunResults, Totals
+from apps.experiments.schemas import RowFigures, RunResults, StrategyFigures, Totals
 
 NOTHING_FOUND = "nothing_found"
 FAILED_SOLVES = (SolveStatus.FAILED, SolveStatus.TIMEOUT)
@@ -108,6 +108,37 @@ def _totals(rows: Sequence[RowFigures], tasks: int, scored_tasks: int, macro: fl
     )
 
 
+def pooled(rows: Sequence[RowFigures]) -> list[StrategyFigures]:
+    """The rows of each strategy as one: no seed stands for the others, least of all the luckiest.
+
+    Every seed works on the same tasks, so the mean of their means is the mean over tasks; where one has scored fewer
+    (the run is under way, or cells were cancelled) it weighs less.
+    """
+    names = sorted({row.strategy for row in rows})
+    return [_pooled(name, [row for row in rows if row.strategy == name]) for name in names]
+
+
+def _pooled(strategy: str, rows: Sequence[RowFigures]) -> StrategyFigures:
+    scored, done = sum(row.scored for row in rows), sum(row.done for row in rows)
+    tasks = max(row.scored for row in rows)
+    macro = _share(sum((row.macro or 0.0) * row.scored for row in rows), scored)
+    low, high = _interval((macro or 0.0) * tasks, tasks)
+    dollars, joules, seconds = (
+        _sum(getattr(row, name) for row in rows) for name in ("dollars", "joules", "core_seconds")
+    )
+    return StrategyFigures(
+        strategy=strategy,
+        seeds=len(rows),
+        tasks=tasks,
+        macro=macro,
+        macro_low=low,
+        macro_high=high,
+        dollars_per_task=None if dollars is None else _share(dollars, done),
+        joules_per_task=None if joules is None else _share(joules, done),
+        core_seconds_per_task=None if seconds is None else _share(seconds, done),
+    )
+
+
 def run_figures(*, run_id: str, number: int) -> RunResults:
     """The figures of a run as they stand now; two statements whatever its size.
 
@@ -123,7 +154,11 @@ def run_figures(*, run_id: str, number: int) -> RunResults:
     )
     tasks = max((row.tasks for row in rows), default=0)
     return RunResults(
-        run_id=run_id, number=number, rows=rows, totals=_totals(rows, tasks, by_task["tasks"], by_task["macro"])
+        run_id=run_id,
+        number=number,
+        rows=rows,
+        strategies=pooled(rows),
+        totals=_totals(rows, tasks, by_task["tasks"], by_task["macro"]),
     )
 
 

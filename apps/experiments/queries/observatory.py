@@ -2,29 +2,64 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from apps.experiments.models import Experiment, ExperimentStatus
+from apps.experiments.models import Experiment, ExperimentRun, ExperimentStatus
 from apps.experiments.queries.experiments import ACTIVE, ExperimentRow, experiments_filtered, rows_of
+from apps.experiments.queries.figures import pooled
+from apps.experiments.schemas import RunResults, StrategyFigures
 
 ENDED = (ExperimentStatus.COMPLETED, ExperimentStatus.FAILED, ExperimentStatus.CANCELLED)
+LEAST_TASKS = 10
+"""A best score over fewer tasks than this says little."""
 
 
 @dataclass(frozen=True)
-class ScoreCostPoint:
-    """One strategy with one seed in one finished experiment: what it solved, and what a task cost."""
+class Outcome:
+    """One strategy in one finished experiment, its seeds pooled: what it solved, and what an answer cost."""
 
     experiment_id: str
     experiment: str
-    strategy: str
-    seed: int
+    figures: StrategyFigures
+
+    @property
+    def strategy(self) -> str:
+        """The strategy's name."""
+        return self.figures.strategy
+
+    @property
+    def macro(self) -> float:
+        """The share solved; outcomes are of scored tasks."""
+        return self.figures.macro or 0.0
+
+    @property
+    def dollars(self) -> float:
+        """Dollars an answer; nothing where none were booked."""
+        return self.figures.dollars_per_task or 0.0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Outcomes over the same tasks: the only ones whose scores stand on one scale."""
+
+    key: str
     tasks: int
-    macro: float
-    macro_low: float
-    macro_high: float
-    dollars_per_task: float
-    core_seconds_per_task: float
+    outcomes: Sequence[Outcome]
+
+    @property
+    def experiments(self) -> int:
+        """How many experiments they come from."""
+        return len({outcome.experiment_id for outcome in self.outcomes})
+
+    def best(self, limit: int = 5) -> list[Outcome]:
+        """The best outcome of each strategy, best first; the cheaper one where they tie."""
+        found: dict[str, Outcome] = {}
+        for outcome in sorted(self.outcomes, key=lambda one: (-one.macro, one.dollars)):
+            found.setdefault(outcome.strategy, outcome)
+        return list(found.values())[:limit]
 
 
 def running(*, limit: int = 10) -> list[ExperimentRow]:
@@ -41,30 +76,39 @@ def recently_finished(*, since: datetime | None = None, limit: int = 10) -> list
     return rows_of(list(found.order_by("-completed_at", "-pk")[:limit]))
 
 
-def score_vs_cost_points(*, limit: int = 100) -> list[ScoreCostPoint]:
-    """A point a strategy and seed of the latest finished experiments; from their stored results, one statement."""
-    found = (
+def comparisons(*, limit: int) -> list[Comparison]:
+    """The latest finished experiments by the tasks they ran on: the set most of them share first, the latest among equals.
+
+    From their stored results; two statements, of which the second asks only for runs not met before.
+    """
+    rows = (
         Experiment.objects.filter(status=ExperimentStatus.COMPLETED)
         .order_by("-completed_at", "-pk")
         .values_list("experiment_id", "name", "results")[:limit]
     )
-    points = []
-    for experiment_id, name, results in found:
-        for row in (results or {}).get("rows", []):
-            if not row["scored"]:
-                continue
-            points.append(
-                ScoreCostPoint(
-                    experiment_id=experiment_id,
-                    experiment=name,
-                    strategy=row["strategy"],
-                    seed=row["seed"],
-                    tasks=row["scored"],
-                    macro=row["macro"],
-                    macro_low=row["macro_low"],
-                    macro_high=row["macro_high"],
-                    dollars_per_task=row["dollars"] / row["done"],
-                    core_seconds_per_task=row["core_seconds"] / row["done"],
-                )
-            )
-    return points
+    read = [(pk, name, RunResults.model_validate(results)) for pk, name, results in rows if results]
+    sets = task_sets([results.run_id for _, _, results in read])
+    found: dict[tuple[str, int], list[Outcome]] = {}
+    for experiment_id, name, results in read:
+        for figures in results.strategies or pooled(results.rows):
+            if figures.macro is not None and results.run_id in sets:
+                key = (sets[results.run_id], figures.tasks)
+                found.setdefault(key, []).append(Outcome(experiment_id, name, figures))
+    groups = [Comparison(f"{key}-{tasks}", tasks, outcomes) for (key, tasks), outcomes in found.items()]
+    return sorted(groups, key=lambda group: -group.experiments)
+
+
+_sets: dict[str, str] = {}
+_MOST_SETS = 10_000
+
+
+def task_sets(run_ids: Sequence[str]) -> dict[str, str]:
+    """A short name of the set of tasks of each run: equal for equal sets. Frozen with the run, so remembered for good."""
+    known = {run_id: _sets[run_id] for run_id in run_ids if run_id in _sets}
+    missing = [run_id for run_id in run_ids if run_id not in known]
+    rows = ExperimentRun.objects.filter(pk__in=missing).values_list("run_id", "task_ids") if missing else ()
+    fresh = {run_id: hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:10] for run_id, ids in rows}
+    if len(_sets) > _MOST_SETS:
+        _sets.clear()
+    _sets.update(fresh)
+    return known | fresh

@@ -100,6 +100,12 @@ def milliseconds(value: int) -> float:
     return value / 1000
 
 
+@register.simple_tag
+def strategy_titles(names: Iterable[str]) -> str:
+    """The titles of several strategies."""
+    return ", ".join(title_of(name) for name in names)
+
+
 @register.filter
 def strategy_title(name: str) -> str:
     """A strategy's title by its name."""

@@ -7,27 +7,27 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from apps.core.access import member, page_role
-from apps.core.security import allow_inline_styles
-from apps.lab.charts import score_against_cost
-from apps.lab.observatory import moving_parts
-from apps.lab.queries import observatory as queries
+from apps.core.lists.listing import clean
+from apps.core.models import Role
+from apps.core.observatory import Look, figures
+from apps.lab.live import observatory_key
+from apps.lab.observatory import drawn
 from apps.lab.services import look
+
+_MOST_CHOICES = 10
 
 
 @page_role("viewer")
 @require_GET
-@allow_inline_styles
 def observatory(request: HttpRequest) -> HttpResponse:
     """The first page of the day."""
     user = member(request)
-    since = look(user=user, session=request.session)
-    points = queries.points()
+    chosen = {name: clean(request.GET.get(name, "")) for name in list(request.GET)[:_MOST_CHOICES]}
+    here = Look(user, look(user=user, session=request.session), chosen)
     context = {
-        **moving_parts(user, since),
-        "live_key": since.isoformat() if since else "",
-        "best": queries.best_scores(points),
-        "chart": score_against_cost(points),
-        "may_start": user.has_role("researcher"),
+        "figures": figures(here),
+        "parts": drawn(here),
+        "live_key": observatory_key(here),
+        "may_start": user.has_role(Role.RESEARCHER),
     }
-    context["fresh"] = not (context["running"] or context["finished"] or points)
     return render(request, "lab/observatory.html", context)

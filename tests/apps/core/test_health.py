@@ -48,6 +48,29 @@ def test_the_probe_says_503_without_a_database_and_not_why(anonymous: Client, mo
     assert (answer.status_code, answer.content) == (503, b"unavailable")
 
 
+def test_other_apps_tell_the_health_of_their_parts_and_count_what_they_store(
+    as_: Callable[..., Client], people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_parts", {})
+    monkeypatch.setattr(health, "_counts", {})
+    client = as_(people.viewer)
+    health.part_register("vllm", lambda: health.ComponentHealth.DEGRADED)
+    health.storage_count_register("models", lambda: 3)
+    body = client.get("/api/v1/system/health").json()
+    assert (body["components"]["vllm"], body["status"]) == ("degraded", "healthy")
+    assert (body["storage"]["models_count"], body["storage"]["datasets_count"]) == (3, None)
+
+    def broken() -> health.ComponentHealth:
+        raise OSError("no socket")
+
+    health.part_register("vllm", broken)
+    assert client.get("/api/v1/system/health").json()["components"]["vllm"] == "unhealthy"
+    with pytest.raises(ValueError, match="no part 'coffee'"):
+        health.part_register("coffee", broken)
+    with pytest.raises(ValueError, match="counts no 'cups'"):
+        health.storage_count_register("cups", lambda: 1)
+
+
 def test_health_has_the_specs_shape(as_: Callable[..., Client], people: People) -> None:
     body = as_(people.viewer).get("/api/v1/system/health").json()
     assert set(body) == {"status", "version", "components", "gpu", "storage"}

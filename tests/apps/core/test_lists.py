@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.db.models import Q
 from django.http import QueryDict
+from django.template import Context, Template
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
@@ -250,3 +253,17 @@ def test_rows_and_options_can_be_the_views(people: People, events: list[SystemEv
     )
     assert (listing.total, shown(listing)) == (0, [])
     assert list(listing.choices)[1]["options"] == [("cellar", "Cellar")]
+
+
+def test_the_list_of_the_guide_for_contributors_works_as_it_is_written(people: People, rf: RequestFactory) -> None:
+    guide = (settings.BASE_DIR / "CONTRIBUTING.md").read_text("utf-8").partition("## Add a list page")[2]
+    blocks = re.findall(r"```(?:python|django)\n(.*?)```", guide, re.S)
+    names: dict[str, Any] = {}
+    exec(blocks[0], names)
+    for severity in ("info", "critical", "warning"):
+        SystemEvent.objects.create(event_type="x", event_source="web", severity=severity, message=f"<{severity}>")
+    listing = names["ALERTS"].listing("open=1", people.owner)
+    assert [row.severity for row in listing.items] == ["critical", "warning", "info"]
+    row = Template(blocks[2]).render(Context({"listing": listing, "row": listing.items[0]}))
+    assert "&lt;critical&gt;" in row
+    assert row.count("<td") == len(listing.heads) + 1

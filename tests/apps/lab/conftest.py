@@ -91,26 +91,46 @@ def make_attempt(job: Job, **more: Any) -> JobAttempt:
 
 
 def results_of(macro: float, tasks: int = 40, dollars: float = 0.4, strategy: str = "echo") -> dict[str, Any]:
-    """Stored results with one row."""
+    """Stored results with one row whose interval is a tenth either way."""
+    shares = {
+        f"{kind}{end}": value
+        for kind in ("macro", "micro", "strict")
+        for end, value in (("_low", max(0.0, macro - 0.1)), ("_high", min(1.0, macro + 0.1)))
+    }
+    spent = {"core_seconds": 100.0, "dollars": dollars, "joules": 900.0}
     row = {
         "strategy": strategy,
         "seed": 0,
-        "scored": tasks,
+        "tasks": tasks,
         "done": tasks,
+        "scored": tasks,
+        "outputs": tasks,
         "macro": macro,
-        "macro_low": max(0.0, macro - 0.1),
-        "macro_high": min(1.0, macro + 0.1),
-        "dollars": dollars,
-        "core_seconds": 100.0,
+        "micro": macro,
+        "strict": round(macro * tasks),
+        "strict_share": macro,
+        **shares,
+        "failures": 0,
+        "nothing_found": 0,
+        "wall_seconds": 120.0,
+        **spent,
     }
+    each = {f"{name}_per_task": spent[name] / tasks for name in ("core_seconds", "dollars")}
     totals = {
-        "macro": macro,
-        "macro_low": macro - 0.1,
-        "macro_high": macro + 0.1,
+        "cells": tasks,
+        "done": tasks,
+        "tasks": tasks,
         "scored_tasks": tasks,
-        "dollars": dollars,
+        "strict": row["strict"],
+        "macro": macro,
+        "macro_low": shares["macro_low"],
+        "macro_high": shares["macro_high"],
+        "failures": 0,
+        **spent,
+        **each,
+        "joules_per_correct": None,
     }
-    return {"rows": [row], "totals": totals}
+    return {"run_id": "", "number": 1, "rows": [row], "totals": totals}
 
 
 def make_experiment(owner: User, name: str, status: str = "completed", **more: Any) -> Experiment:
@@ -127,7 +147,7 @@ def make_experiment(owner: User, name: str, status: str = "completed", **more: A
         "completed_at": now if ended else None,
     }
     experiment = Experiment.objects.create(**(values | more))
-    ExperimentRun.objects.create(
+    run = ExperimentRun.objects.create(
         experiment=experiment,
         number=1,
         experiment_name=name,
@@ -138,6 +158,8 @@ def make_experiment(owner: User, name: str, status: str = "completed", **more: A
         started_at=now - timedelta(minutes=5),
         completed_at=now if ended else None,
     )
+    if experiment.results:
+        Experiment.objects.filter(pk=experiment.pk).update(results={**experiment.results, "run_id": run.pk})
     return experiment
 
 

@@ -8,7 +8,6 @@ from django.utils import timezone
 from apps.core.errors import NotFound
 from apps.core.live import pages as live_pages
 from apps.core.live.log import Event, Position
-from apps.lab import charts
 
 from .conftest import People, make_cells, make_experiment, make_job, results_of
 
@@ -21,9 +20,10 @@ def event(number: int, kind: str, **payload: object) -> Event:
 def test_the_observatory_is_sent_in_parts_that_replace_each_other(people: People) -> None:
     make_cells(make_experiment(people.owner, "Dawn", "in_progress"), done=2, waiting=2)
     html = live_pages.get("observatory").render(people.owner, "", [])
-    for part in ("obs-figures", "obs-running", "obs-finished", "obs-needs", "obs-hosts"):
-        assert f'id="{part}"' in html
-    assert html.count("hx-swap-oob") == 5
+    parts = ("figures", "welcome", "running", "finished", "score-cost", "best", "needs", "hosts")
+    for part in parts:
+        assert f'id="obs-{part}"' in html
+    assert html.count("hx-swap-oob") == len(parts)
     assert "2 of 4" in html
 
 
@@ -37,11 +37,14 @@ def test_the_machine_room_is_sent_in_parts_with_switches_for_admins_alone(people
         assert ("/system/queues/gpu/pause/" in html) is switches
 
 
-def test_an_experiment_that_has_just_ended_brings_its_point_to_the_chart(people: People) -> None:
+def test_the_observatorys_socket_draws_what_the_address_of_the_page_chose(people: People) -> None:
     make_experiment(people.owner, "Dawn", results=results_of(0.25))
-    html = live_pages.get("observatory").render(people.owner, "", [])
-    assert f'id="{charts.ID}-data"' in html
-    assert '"experiment": ["Dawn"]' in html
+    past, future = "since=2020-01-01T00%3A00%3A00%2B00%3A00", "since=2999-01-01T00%3A00%3A00%2B00%3A00"
+    page = live_pages.get("observatory")
+    assert "Finished since you last looked" in page.render(people.owner, past, [])
+    assert "Nothing has ended since." in page.render(people.owner, future, [])
+    for odd in ("since=2020-13-45T99%3A00%3A00", "since=yesterday", "tasks=%00", "=&&"):
+        assert "Dawn" in page.render(people.owner, odd, [])
 
 
 def test_a_job_is_sent_its_state_and_each_new_line_once(people: People) -> None:

@@ -11,8 +11,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from apps.carbon.models import ResourceUsage
+from apps.carbon.observatory import today
+from apps.core import observatory
 from apps.core.models import QueueState, SystemEvent, User, Worker
-from apps.lab.queries import observatory as queries
+from apps.core.observatory import Figure, Look, Need, Panel, needs
 from apps.lab.services import AWAY_AFTER, look
 
 from .conftest import People, make_cells, make_experiment, make_job, results_of
@@ -54,8 +56,10 @@ def test_what_ended_since_the_last_look_is_told_and_what_ended_before_is_not(as_
     make_experiment(people.owner, "Fresh", completed_at=now - timedelta(hours=1), results=results_of(0.25))
     make_experiment(people.owner, "Stale", completed_at=now - timedelta(hours=3), results=results_of(0.25))
     response = as_(people.owner).get("/")
-    assert [row.experiment.name for row in response.context["finished"]] == ["Fresh"]
-    assert "15–35\u202f%" in response.content.decode()
+    page = response.content.decode()
+    assert "Fresh" in page.partition('id="obs-score-cost"')[0]
+    assert "Stale" not in page.partition('id="obs-score-cost"')[0]
+    assert "15–35\u202f%" in page
 
 
 def test_the_last_look_is_kept_for_a_visit_and_moves_with_the_next(people: People) -> None:
@@ -80,31 +84,16 @@ def test_the_ledger_of_the_last_day_is_summed(people: People) -> None:
             energy_joules=3600,
             timestamp=now - timedelta(hours=hours),
         )
-    today = queries.today()
-    assert (today.executions, today.dollars, today.core_seconds, today.joules) == (2, 0.75, 20, 7200)
-    assert today.dollars_each == 0.375
-
-
-def test_the_best_of_each_strategy_is_kept_where_enough_tasks_stand_behind_it(people: People) -> None:
-    for name, macro, tasks, strategy in (
-        ("a", 0.2, 40, "echo"),
-        ("b", 0.3, 40, "echo"),
-        ("c", 1.0, queries.LEAST_TASKS - 1, "echo"),
-        ("d", 0.1, 40, "other"),
-    ):
-        make_experiment(people.owner, name, results=results_of(macro, tasks, strategy=strategy))
-    best = queries.best_scores(queries.points())
-    assert [(point.experiment, point.strategy, point.macro) for point in best] == [
-        ("b", "echo", 0.3),
-        ("d", "other", 0.1),
-    ]
+    used = today()
+    assert (used.executions, used.dollars, used.core_seconds, used.joules) == (2, 0.75, 20, 7200)
+    assert used.dollars_each == 0.375
 
 
 def test_failures_need_their_owner_and_the_admin_but_nobody_else(people: People) -> None:
     run = make_experiment(people.owner, "Dusk", "failed").runs.get()
     make_job(people.owner, "failed", topic=run.pk)
     make_job(people.owner, "timeout", topic=run.pk, quarantined_at=timezone.now())
-    told = {user.username: queries.needs(user, [], []) for user in (people.owner, people.admin, people.other)}
+    told = {user.username: needs(Look(user)) for user in (people.owner, people.admin, people.other)}
     assert [(need.title, need.note) for need in told["olga"]] == [("2 jobs failed", "Dusk · 1 quarantined")]
     assert told["ada"] == told["olga"]
     assert told["otto"] == []
@@ -115,9 +104,9 @@ def test_a_solve_that_was_tried_again_no_longer_needs_anybody(people: People) ->
     failed = make_job(people.owner, "failed")
     cell.job = failed
     cell.save(update_fields=["job"])
-    assert len(queries.needs(people.owner, [], [])) == 1
-    make_job(people.owner, "queued", retry_of=failed)
-    assert queries.needs(people.owner, [], []) == []
+    assert len(needs(Look(people.owner))) == 1
+    make_job(people.owner, "completed", retry_of=failed)
+    assert needs(Look(people.owner)) == []
 
 
 def test_open_events_and_stuck_queues_need_somebody_the_worst_first(as_: Browser, people: People) -> None:
@@ -129,8 +118,12 @@ def test_open_events_and_stuck_queues_need_somebody_the_worst_first(as_: Browser
     make_job(people.owner, "queued", queue="gpu")
     make_job(people.owner, "queued", queue="cpu")
     QueueState.objects.create(queue="gpu", paused_at=timezone.now())
-    needs = as_(people.owner).get("/").context["needs"]
-    assert [need.title for need in needs] == ["No room left.", "Queue cpu has no worker", "Queue gpu is paused"]
+    assert as_(people.owner).get("/").status_code == 200
+    assert [need.title for need in needs(Look(people.owner))] == [
+        "No room left.",
+        "Queue cpu has no worker",
+        "Queue gpu is paused",
+    ]
 
 
 def test_a_worker_that_reports_serves_its_queue(as_: Browser, people: People) -> None:
@@ -148,7 +141,7 @@ def test_a_worker_that_reports_serves_its_queue(as_: Browser, people: People) ->
         last_seen_at=now,
     )
     response = as_(people.owner).get("/")
-    assert response.context["needs"] == []
+    assert "Nothing waits for you." in response.content.decode()
     assert "cpu 3 of 4" in response.content.decode()
 
 
@@ -168,12 +161,44 @@ def test_the_page_asks_the_same_few_questions_however_much_there_is(
 
 
 @pytest.mark.parametrize("points", [0, 1])
-def test_the_chart_comes_with_its_data_and_its_styles_only_where_there_is_one(
-    as_: Browser, people: People, points: int
-) -> None:
+def test_the_chart_is_there_with_its_data_once_something_has_ended(as_: Browser, people: People, points: int) -> None:
     for _ in range(points):
         make_experiment(people.owner, "<b>Dawn</b>", results=results_of(0.25))
-    page = as_(people.owner).get("/").content.decode()
-    assert ("bokeh.min.js" in page) is bool(points)
+    response = as_(people.owner).get("/")
+    page = response.content.decode()
     assert ("Show data" in page) is bool(points)
     assert "<b>Dawn" not in page
+    assert "bokeh" not in page
+    assert "unsafe-inline" not in response["Content-Security-Policy"]
+
+
+def test_an_app_adds_a_panel_a_figure_and_a_need(as_: Browser, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_panels", "_figures", "_needs"):
+        monkeypatch.setattr(observatory, name, dict(getattr(observatory, name)))
+    observatory.panel_register(Panel("needs", "lab/_obs_needs.html", lambda look: None, place="side"))
+    observatory.panel_register(
+        Panel(
+            "first", "lab/_obs_needs.html", lambda look: {"needs": [Need("failed", "By a panel", "", "/x/")]}, order=1
+        )
+    )
+    observatory.figures_register("mine", lambda look: [Figure("Beds", "7", "m²")], order=1)
+    observatory.needs_register("mine", lambda look: [Need("critical", f"For {look.user.username}", "", "/y/")])
+    response = as_(people.owner).get("/")
+    page = response.content.decode()
+    assert 'id="obs-first"' in page.partition('id="obs-running"')[0]
+    assert '<div id="obs-needs" hidden></div>' in page
+    assert page.index("Beds") < page.index("Running now")
+    assert [need.title for need in needs(Look(people.owner))] == ["For olga"]
+    assert len(response.context["figures"]) == observatory.MOST_FIGURES
+
+
+def test_what_panels_share_is_read_once_a_look(people: People) -> None:
+    asked: list[str] = []
+
+    def read(look: Look) -> str:
+        asked.append(look.user.username)
+        return "read"
+
+    here = Look(people.owner)
+    assert (here.once(read), here.once(read), Look(people.other).once(read)) == ("read", "read", "read")
+    assert asked == ["olga", "otto"]

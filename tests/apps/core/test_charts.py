@@ -7,24 +7,6 @@ import json
 from django.contrib.staticfiles import finders
 
 from apps.core.charts import COLOURS, Series, add_line, add_points, make_chart, new_figure, series_data
-from apps.experiments.queries.observatory import ScoreCostPoint
-from apps.lab.charts import score_against_cost
-
-
-def point(strategy: str, macro: float, dollars: float) -> ScoreCostPoint:
-    """A point with an interval of a tenth either way."""
-    return ScoreCostPoint(
-        experiment_id="exp_1",
-        experiment="Dawn",
-        strategy=strategy,
-        seed=0,
-        tasks=40,
-        macro=macro,
-        macro_low=macro - 0.1,
-        macro_high=macro + 0.1,
-        dollars_per_task=dollars,
-        core_seconds_per_task=2.0,
-    )
 
 
 def test_a_figure_travels_as_data_with_colours_the_page_can_replace() -> None:
@@ -45,27 +27,6 @@ def test_new_data_is_named_like_the_series_it_replaces_and_cannot_end_its_elemen
     text = series_data([Series("</script>", {"x": [1], "y": [2]})])
     assert "</script>" not in text
     assert json.loads(text) == {"series-0": {"x": [1], "y": [2], "series": ["</script>"]}}
-
-
-def test_score_against_cost_reads_itself_and_lists_what_it_draws() -> None:
-    chart = score_against_cost([point("dear", 0.33, 0.02), point("cheap", 0.3, 0.001)])
-    assert chart is not None
-    assert chart.reading == (
-        "Best: dear, 33.0 % of 40 tasks at $0.02 a task; cheap (30.0 %) lies within its interval for 20 times less money."
-    )
-    assert list(chart.series) == ["cheap", "dear"]
-    assert [row[0] for row in chart.rows] == ["dear", "cheap"]
-    assert len(chart.head) == len(chart.rows[0])
-
-
-def test_a_rival_outside_the_interval_is_not_called_level() -> None:
-    chart = score_against_cost([point("good", 0.6, 0.02), point("poor", 0.1, 0.001)])
-    assert chart is not None
-    assert chart.reading == "Best: good, 60.0 % of 40 tasks at $0.02 a task."
-
-
-def test_without_points_there_is_no_chart() -> None:
-    assert score_against_cost([]) is None
 
 
 def test_bokehs_library_is_served_from_the_package_and_nothing_beside_it() -> None:

@@ -26,7 +26,7 @@ class User(AbstractUser):
     id = models.CharField(primary_key=True, max_length=40, default=ids.new_user_id, editable=False)
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.RESEARCHER)
     last_looked_at = models.DateTimeField(null=True, blank=True)
-    access_generation = models.PositiveIntegerField(default=0, editable=False)
+    access_generation = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     """Raised whenever all doors are shut at once: sessions and tokens of an earlier generation stay dead."""
 
     granted_scopes: frozenset[str] | None = None
@@ -64,7 +64,7 @@ class ApiKey(models.Model):
     secret_hash = models.CharField(max_length=64, unique=True)
     scopes = models.JSONField(default=list)
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="children")
-    ends_with = models.CharField(max_length=16, blank=True, default="", editable=False)
+    ends_with = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)

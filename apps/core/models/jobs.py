@@ -290,13 +290,19 @@ class Worker(models.Model):
 
     name = models.CharField(primary_key=True, max_length=120)
     host = models.CharField(max_length=120)
-    boot_id = models.CharField(max_length=40, blank=True, default="")
+    boot_id = models.CharField(max_length=40, blank=True, default="", db_default="")
     pid = models.PositiveIntegerField()
-    slots = models.JSONField(default=dict)
-    warming = models.JSONField(default=dict, blank=True)
+    slots = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+    warming = models.JSONField(default=dict, blank=True, db_default=models.Value({}, models.JSONField()))
     version = models.CharField(max_length=32)
     started_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
+    # Workers of version 0.1 go on writing these while a lab is brought up to date; they go with the version after.
+    old_queues = models.JSONField(
+        db_column="queues", editable=False, default=list, db_default=models.Value([], models.JSONField())
+    )
+    old_concurrency = models.PositiveSmallIntegerField(db_column="concurrency", editable=False, default=0, db_default=0)
+    old_running = models.PositiveSmallIntegerField(db_column="running", editable=False, default=0, db_default=0)
 
     def __str__(self) -> str:
         return self.name

@@ -52,7 +52,7 @@ def shared_database(template_database: Path | None, db: None, tmp_path: Path) ->
     """
     usual = connections[DEFAULT_DB_ALIAS]
     name = usual.settings_dict["NAME"]
-    url = _postgres_url()
+    url = postgres_url()
     if template_database:
         path = tmp_path / "lab.sqlite3"
         shutil.copy(template_database, path)
@@ -69,7 +69,7 @@ def shared_database(template_database: Path | None, db: None, tmp_path: Path) ->
         usual.settings_dict["NAME"] = name
 
 
-def _postgres_url() -> str:
+def postgres_url() -> str:
     given = connection.settings_dict
     host, port = given["HOST"] or "127.0.0.1", given["PORT"] or "5432"
     user = f"{given['USER']}{':' + given['PASSWORD'] if given['PASSWORD'] else ''}@" if given["USER"] else ""

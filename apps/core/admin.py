@@ -21,7 +21,7 @@ admin.site.unregister(Group)  # roles say who may do what
 
 
 class LookOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # Django has it generic in its stubs only
-    """Shows rows; adds, changes and deletes none."""
+    """Shows rows; adds, changes and deletes none. Who may see them, the roles decide (`accounts.backend.RoleBackend`)."""
 
     show_full_result_count = False
     list_per_page = 50

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.core.admin import LookOnly
-from apps.core.models import Role, User
 from apps.experiments.models import (
     Experiment,
     ExperimentResult,
@@ -25,24 +24,12 @@ from apps.experiments.queries.cells import attempts_of
 from apps.tasks.svg import grid_svg
 
 
-class CuratorsLook(LookOnly):
-    """Open to curators, for reading: our roles decide, not Django's permissions."""
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """Curators."""
-        return isinstance(request.user, User) and request.user.is_active and request.user.has_role(Role.CURATOR)
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Curators."""
-        return self.has_module_permission(request)
-
-
 def _page(url: str, words: str) -> SafeString:
     return format_html('<a href="{}">{}</a>', url, words)
 
 
 @admin.register(Experiment)
-class ExperimentAdmin(CuratorsLook):
+class ExperimentAdmin(LookOnly):
     """Experiments."""
 
     list_display = ["name", "status", "strategies", "created_by", "created_at", "completed_at", "page"]
@@ -68,7 +55,7 @@ class ExperimentAdmin(CuratorsLook):
 
 
 @admin.register(ExperimentRun)
-class ExperimentRunAdmin(CuratorsLook):
+class ExperimentRunAdmin(LookOnly):
     """Runs."""
 
     list_display = ["__str__", "run_id", "status", "cells_total", "started_at", "completed_at"]
@@ -83,7 +70,7 @@ class ExperimentRunAdmin(CuratorsLook):
 
 
 @admin.register(Solve)
-class SolveAdmin(CuratorsLook):
+class SolveAdmin(LookOnly):
     """Cells."""
 
     list_display = [
@@ -104,7 +91,7 @@ class SolveAdmin(CuratorsLook):
 
 
 @admin.register(TaskSubmission)
-class TaskSubmissionAdmin(CuratorsLook):
+class TaskSubmissionAdmin(LookOnly):
     """Answers, drawn."""
 
     list_display = [
@@ -153,7 +140,7 @@ def _drawn(grid: Any, size: int) -> SafeString:
 
 
 @admin.register(ExperimentResult)
-class ExperimentResultAdmin(CuratorsLook):
+class ExperimentResultAdmin(LookOnly):
     """Measured outcomes."""
 
     list_display = ["result_id", "experiment_id", "task_id", "submission_id", "recorded_at"]
@@ -162,7 +149,7 @@ class ExperimentResultAdmin(CuratorsLook):
 
 
 @admin.register(StrategyMetric)
-class StrategyMetricAdmin(CuratorsLook):
+class StrategyMetricAdmin(LookOnly):
     """How strategies did."""
 
     list_display = [

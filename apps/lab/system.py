@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.core.models import User
+from apps.core.models import Role, User
 from apps.core.system_events import unresolved_counts
 from apps.lab.queries import system as queries
 
@@ -23,5 +23,5 @@ def machine_room(user: User) -> dict[str, Any]:
         "waiting": sum(queue.waiting for queue in queues),
         "places": ", ".join(f"{queue.slots} {queue.name}" for queue in queues if queue.slots),
         "workers_alive": sum(host.alive for host in hosts),
-        "is_admin": user.has_role("admin"),
+        "is_admin": user.has_role(Role.ADMIN),
     }

@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.core.errors import TerrariumError
-from apps.core.models import Role, User
+from apps.core.models import User
 from apps.tasks import queries, services
 from apps.tasks.content import task_data
 from apps.tasks.models import ArcTask, Difficulty, TaskFamily
@@ -25,26 +25,6 @@ from apps.tasks.thumbnails import thumbnails
 def _curator(request: HttpRequest) -> User | None:
     """The curator who acts; the admin site lets nobody else in."""
     return request.user if isinstance(request.user, User) else None
-
-
-def _may(request: HttpRequest) -> bool:
-    return isinstance(request.user, User) and request.user.is_active and request.user.has_role(Role.CURATOR)
-
-
-class CuratorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Open to curators, whatever Django's permissions say: our roles decide."""
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """Curators."""
-        return _may(request)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Curators."""
-        return _may(request)
-
-    has_change_permission = has_view_permission
-    has_add_permission = has_module_permission
-    has_delete_permission = has_view_permission
 
 
 class TaskForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -71,7 +51,7 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(ArcTask)
-class ArcTaskAdmin(CuratorAdmin):
+class ArcTaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Tasks. They come by import; here they are looked at, judged, grouped and corrected."""
 
     form = TaskForm
@@ -98,7 +78,7 @@ class ArcTaskAdmin(CuratorAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only a task that nothing refers to."""
-        return _may(request) and (obj is None or not services.tasks_in_use([obj.pk]))
+        return super().has_delete_permission(request, obj) and (obj is None or not services.tasks_in_use([obj.pk]))
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Deleting many at once goes through one by one: a task in use must stay."""
@@ -268,7 +248,7 @@ class FamilyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(TaskFamily)
-class TaskFamilyAdmin(CuratorAdmin):
+class TaskFamilyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Families and how hard their tasks are."""
 
     form = FamilyForm

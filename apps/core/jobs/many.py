@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from django.db import transaction
 from django.db.models.functions import Coalesce, Now
 
-from apps.core.access import require_role
+from apps.core.access import is_owner, require_role
 from apps.core.jobs.transitions import cancel_waiting
 from apps.core.models import Job, JobStatus, Role, User
 from apps.core.words import count
@@ -59,7 +59,7 @@ def jobs_cancel(*, job_ids: Collection[str], by: User) -> CancelledJobs:
 
 def _cancel_batch(job_ids: list[str], by: User, done: CancelledJobs) -> CancelledJobs:
     found = list(Job.objects.filter(pk__in=job_ids).order_by("job_id").select_for_update())
-    own = [job for job in found if by.has_role(Role.ADMIN) or job.owner_id == by.pk]
+    own = [job for job in found if is_owner(by, job.owner_id)]
     running = [job.pk for job in own if job.status == JobStatus.RUNNING]
     waiting = [job for job in own if job.status != JobStatus.RUNNING and not job.is_terminal]
     Job.objects.filter(pk__in=running, status=JobStatus.RUNNING).update(

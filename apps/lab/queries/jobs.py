@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from apps.core.access import is_owner
 from apps.core.errors import NotFound
 from apps.core.jobs import kinds, reports
 from apps.core.jobs.kinds import Subject
@@ -134,7 +135,7 @@ def rows(jobs: Sequence[Job], user: User) -> list[JobRow]:
 
 
 def _row(job: Job, user: User, subject: Subject, group: Subject | None) -> JobRow:
-    may = user.has_role("admin") or (user.has_role("researcher") and job.owner_id == user.pk)
+    may = is_owner(user, job.owner_id)
     running = job.status == JobStatus.RUNNING
     asked_to_pause = running and job.pause_requested_at is not None
     return JobRow(

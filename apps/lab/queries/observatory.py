@@ -11,7 +11,7 @@ from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 
 from apps.core.jobs import kinds
-from apps.core.models import Job, JobStatus, Severity, SystemEvent, User
+from apps.core.models import Job, JobStatus, Role, Severity, SystemEvent, User
 from apps.core.observatory import Need
 from apps.core.words import plural
 from apps.lab.queries.system import Host, Queue
@@ -47,7 +47,7 @@ def failed_jobs(user: User) -> list[Need]:
     """Failures of the last day by group; what has been tried again no longer counts."""
     jobs = Job.objects.filter(status__in=_ENDED_BADLY, finished_at__gte=timezone.now() - FAILURES_FOR)
     jobs = jobs.filter(retried_by__isnull=True)
-    if not user.has_role("admin"):
+    if not user.has_role(Role.ADMIN):
         jobs = jobs.filter(owner=user)
     groups = list(
         jobs.order_by()

@@ -11,6 +11,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from apps.core.access import member, page_role
 from apps.core.errors import Conflict
+from apps.core.models import Role
 from apps.core.returning import back
 from apps.core.system_events import system_event_get, system_event_resolve, unresolved_counts
 from apps.lab.lists import EVENTS
@@ -31,7 +32,7 @@ def event(request: HttpRequest, event_id: str) -> HttpResponse:
     found = system_event_get(event_id)
     context = {
         "event": found,
-        "may_resolve": member(request).has_role("researcher") and found.resolved_at is None,
+        "may_resolve": member(request).has_role(Role.RESEARCHER) and found.resolved_at is None,
         "close_url": reverse("lab:events"),
     }
     panel = request.headers.get("HX-Request") == "true" and request.headers.get("HX-Target") == "panel"

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.core.artefacts import artefact_store, store
@@ -32,15 +34,18 @@ def lost(kind: Any, owner: User) -> Job:
     return job
 
 
-def worker_seen(seconds_ago: float) -> None:
+def worker_seen(
+    seconds_ago: float, name: str = "w1", *, host: str = "here", boot: str = "b1", started_ago: float = 900
+) -> None:
     now = timezone.now()
     Worker.objects.create(
-        name="w1",
-        host="here",
+        name=name,
+        host=host,
+        boot_id=boot,
         pid=1,
         slots={"cpu": 1},
         version="0",
-        started_at=now,
+        started_at=now - timedelta(seconds=started_ago),
         last_seen_at=now - timedelta(seconds=seconds_ago),
     )
 
@@ -48,7 +53,7 @@ def worker_seen(seconds_ago: float) -> None:
 def test_a_lease_that_ran_out_gives_the_job_to_others_and_fences_its_worker(lost: Job) -> None:
     assert sweep.expire_leases(lease_seconds=15) == 1
     job = Job.objects.get(pk=lost.pk)
-    assert (job.status, job.kills, job.worker) == ("queued", 1, "")
+    assert (job.status, job.kills, job.worker) == ("queued", 0, "")
     assert JobAttempt.objects.get(job=job).outcome == "lost"
     with pytest.raises(Fenced):
         settle(lost.pk, 1, Verdict("completed", result={}))
@@ -63,8 +68,49 @@ def test_a_lease_that_holds_is_left_alone(kind: Any, owner: User) -> None:
 
 def test_a_worker_that_lives_has_not_been_killed(lost: Job) -> None:
     worker_seen(2)
+    worker_seen(1, "w2")
     sweep.expire_leases(lease_seconds=15)
     assert Job.objects.get(pk=lost.pk).kills == 0
+
+
+@pytest.mark.parametrize(
+    ("witness", "kills"),
+    [
+        ({}, 1),  # another worker of the machine was there then and is now
+        ({"started_ago": 85}, 1),  # or came soon after: somebody started it anew
+        ({"started_ago": 20}, 0),  # came long after: somebody started the lab again
+        ({"host": "there"}, 0),  # is of another machine
+        ({"boot": "b2"}, 0),  # or of this one since it was started again
+        ({"seconds_ago": 90}, 0),  # or fell silent too
+    ],
+)
+def test_a_worker_that_fell_silent_with_its_machine_has_not_been_killed_by_its_job(
+    lost: Job, witness: dict[str, Any], kills: int
+) -> None:
+    worker_seen(100)
+    worker_seen(**{"seconds_ago": 1, "name": "w2", **witness})
+    sweep.expire_leases(lease_seconds=15)
+    job = Job.objects.get(pk=lost.pk)
+    assert (job.status, job.kills) == ("queued", kills)
+    assert ("killed" if kills else "fell silent") in JobAttempt.objects.get(job=job).error_message
+
+
+def test_many_lost_jobs_ask_once_for_the_workers(kind: Any, owner: User) -> None:
+    jobs_enqueue(specs=[JobSpec(kind())] * 12, owner=owner)
+    for number in range(12):
+        claim(queue="cpu", worker=f"w{number}", host="here", lease_seconds=15)
+        worker_seen(100, f"w{number}")
+    Job.objects.update(lease_expires_at=timezone.now() + PAST)
+    with CaptureQueriesContext(connection) as seen:
+        assert sweep.expire_leases(lease_seconds=15) == 12
+    assert sum('FROM "core_worker"' in query["sql"] for query in seen.captured_queries) == 1
+
+
+def test_a_worker_whose_jobs_nobody_took_over_is_remembered(lost: Job) -> None:
+    worker_seen(500)
+    assert sweep.forget_workers(silent_seconds=60) == 0
+    sweep.expire_leases(lease_seconds=15)
+    assert sweep.forget_workers(silent_seconds=60) == 1
 
 
 def test_what_a_lost_execution_used_is_kept(lost: Job) -> None:
@@ -149,14 +195,14 @@ def test_a_machine_that_slept_takes_nobodys_job_at_first(lost: Job, monkeypatch:
     monkeypatch.setattr("workers.sweeper._clock", lambda: now)
     sweeper = Sweeper(lease_seconds=15, queues=["cpu"])
     now += 3600
-    sweeper.sweep()
+    sweeper.take_over()
     assert Job.objects.get(pk=lost.pk).status == "running"
     now += 1
-    sweeper.sweep()
+    sweeper.take_over()
     assert Job.objects.get(pk=lost.pk).status == "running"
     for _ in range(6):
         now += 1
-        sweeper.sweep()
+        sweeper.take_over()
     assert Job.objects.get(pk=lost.pk).status == "queued"
 
 
@@ -164,5 +210,5 @@ def test_files_nobody_refers_to_are_collected_with_what_is_past_its_retention(se
     settings.VAR_DIR = tmp_path
     stored = artefact_store(source=[b"left over"])
     os.utime(store().path(stored.sha256), (0, 0))
-    Sweeper(lease_seconds=15, queues=["cpu"])._forget()
+    Sweeper(lease_seconds=15, queues=["cpu"]).forget()
     assert list(store().files()) == []

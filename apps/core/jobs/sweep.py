@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -27,22 +27,26 @@ from apps.core.sql import in_seconds
 
 logger = logging.getLogger("terrarium.jobs")
 
-_BATCH = 100
+BATCH = 100
+"""So many jobs a pass."""
 _DELETE_BATCH = 1000
+_SOON_SECONDS = 30.0
+"""So soon after a worker was killed its supervisor has another one running."""
 
 
 def expire_leases(*, lease_seconds: float) -> int:
     """Take jobs from workers that stopped renewing: back to the queue with backoff, or failed. Returns how many."""
     lost = Job.objects.filter(status=JobStatus.RUNNING, lease_expires_at__lt=Now()).order_by("lease_expires_at")
     taken = 0
-    jobs = list(lost[:_BATCH])
-    alive = _alive({job.worker for job in jobs}, lease_seconds)
+    jobs = list(lost[:BATCH])
+    workers = _workers(lease_seconds) if jobs else {}
     for job in jobs:
+        fate = workers.get(job.worker, "gone")
         verdict = Verdict(
-            outcome="lost" if job.worker in alive else "killed",
+            outcome="killed" if fate == "killed" else "lost",
             usage=_last_usage(job),
             error_code="worker_lost",
-            error_message=f"Worker {job.worker} stopped answering while it ran this job.",
+            error_message=_FATES[fate].format(worker=job.worker),
         )
         try:
             settle(job.pk, job.attempt, verdict, expired_only=True)
@@ -52,10 +56,33 @@ def expire_leases(*, lease_seconds: float) -> int:
     return taken
 
 
-def _alive(names: set[str], lease_seconds: float) -> set[str]:
-    """The workers among these that have been heard of within a lease."""
-    seen = Worker.objects.filter(name__in=names, last_seen_at__gt=in_seconds(-lease_seconds)) if names else None
-    return set() if seen is None else set(seen.values_list("name", flat=True))
+_Fate = Literal["alive", "killed", "gone"]
+_FATES: dict[_Fate, str] = {
+    "alive": "Worker {worker} did not renew its lease on this job in time.",
+    "killed": "Worker {worker} was killed while it ran this job; its machine went on.",
+    "gone": "Worker {worker} fell silent while it ran this job, and its whole machine with it.",
+}
+
+
+def _workers(lease_seconds: float) -> dict[str, _Fate]:
+    """What became of each worker.
+
+    One that fell silent was killed, maybe by its job, if another of the same run of its machine was there then, or came
+    soon after (its supervisor started it anew), and is heard of still. Else its machine went down with all it ran, or
+    nobody can tell, and that is not held against the job.
+    """
+    rows = list(Worker.objects.annotate(now=Now()))
+    patience, soon = timedelta(seconds=lease_seconds), timedelta(seconds=max(_SOON_SECONDS, 2 * lease_seconds))
+    alive = [row for row in rows if row.last_seen_at > row.now - patience]
+    fates: dict[str, _Fate] = {}
+    for row in rows:
+        witnesses = (
+            one
+            for one in alive
+            if (one.host, one.boot_id) == (row.host, row.boot_id) and one.started_at < row.last_seen_at + soon
+        )
+        fates[row.name] = "alive" if row in alive else "killed" if row.boot_id and any(witnesses) else "gone"
+    return fates
 
 
 def _last_usage(job: Job) -> Usage:
@@ -79,7 +106,7 @@ def pass_deadlines() -> int:
     waiting = (JobStatus.PENDING, JobStatus.QUEUED, JobStatus.PAUSED)
     late = Job.objects.filter(deadline_at__lte=Now(), finished_at__isnull=True, status__in=waiting)
     ended = 0
-    for job in list(late.order_by("deadline_at")[:_BATCH]):
+    for job in list(late.order_by("deadline_at")[:BATCH]):
         with transaction.atomic():
             done = end_without_worker(
                 job,
@@ -94,7 +121,7 @@ def pass_deadlines() -> int:
 def promote_due() -> int:
     """Queue what was waiting for its time (a retry's backoff, a job for later)."""
     due = Job.objects.filter(status=JobStatus.PENDING, available_at__lte=Now()).order_by("available_at")
-    ids = list(due.values_list("job_id", flat=True)[:_BATCH])
+    ids = list(due.values_list("job_id", flat=True)[:BATCH])
     if not ids:
         return 0
     with transaction.atomic():
@@ -121,8 +148,10 @@ def ring_waiting(queues: Iterable[str]) -> list[str]:
 
 
 def forget_workers(*, silent_seconds: float) -> int:
-    """Remove the rows of workers long gone."""
-    return Worker.objects.filter(last_seen_at__lt=in_seconds(-silent_seconds)).delete()[0]
+    """Remove the rows of workers long gone; one whose jobs nobody has taken over yet tells what became of it."""
+    holding = Job.objects.filter(status=JobStatus.RUNNING).values("worker")
+    gone = Worker.objects.filter(last_seen_at__lt=in_seconds(-silent_seconds))
+    return gone.exclude(name__in=holding).delete()[0]
 
 
 def forget_old(

@@ -6,8 +6,8 @@ A fork of a process that has numpy and the solvers loaded takes milliseconds, an
 nothing else along. The child leads its own session, dies with this process (PR_SET_PDEATHSIG), and this process
 kills every child when its worker's end of the control socket closes. So no way of dying leaves an orphan.
 
-Control messages are JSON datagrams. In: `launch` (with three descriptors: the task, the pipe for reports, the pipe
-for output), `warm`, `kill`. Out: `ready`, `loaded`, `warmed`, `launched`, `exited`.
+Control messages are JSON datagrams. In: `launch` (with four descriptors: the task, and the pipes for reports, for
+output and for what is asked of the work), `warm`, `kill`. Out: `ready`, `loaded`, `warmed`, `launched`, `exited`.
 """
 
 from __future__ import annotations
@@ -15,109 +15,20 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ctypes
-import faulthandler
 import gc
-import io
 import json
 import os
-import resource
 import select
 import signal
 import socket
-import struct
 import sys
-import threading
-import traceback
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from workers import inside
+
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-MAX_FRAME = 64 * 1024 * 1024
-_HEADER = struct.Struct("!I")
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-# --- inside the child -----------------------------------------------------------------------------------------------
-
-
-class Reporter:
-    """The child's end of the pipe: frames of JSON, each after its length."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._lock = threading.Lock()
-
-    def send(self, frame: dict[str, Any]) -> None:
-        """Write one frame; blocks while the worker is behind."""
-        body = json.dumps(frame, allow_nan=False, separators=(",", ":")).encode()
-        if len(body) > MAX_FRAME:
-            raise ValueError(f"{len(body)} bytes are more than a job may hand over at once ({MAX_FRAME}).")
-        data = memoryview(_HEADER.pack(len(body)) + body)
-        with self._lock:
-            while data:
-                data = data[os.write(self._descriptor, data) :]
-
-    def report(self, kind: str, payload: Any) -> None:
-        """What the work is given to speak: `log` {level, message}, `progress` {fraction, note}, `metrics`."""
-        self.send({"type": "report", "kind": kind, "payload": dict(payload)})
-
-
-def resolve(entry: str) -> Callable[..., Any]:
-    """The function named `package.module:function`."""
-    module, _, name = entry.partition(":")
-    found = getattr(import_module(module), name)
-    if not callable(found):
-        raise TypeError(f"{entry} is not a function")
-    return found  # type: ignore[no-any-return]
-
-
-def perform(task_fd: int, report_fd: int) -> None:
-    """Do the task and hand over its result or its error. Never raises."""
-    reporter = Reporter(report_fd)
-    try:
-        with os.fdopen(task_fd, "rb") as file:
-            file.seek(0)
-            task = json.load(file)
-        result = resolve(task["entry"])(task["arguments"], reporter.report)
-        reporter.send({"type": "result", "result": result if result is not None else {}})
-    except BaseException as error:
-        _lift_memory_limit()
-        reporter.send(describe(error))
-
-
-def describe(error: BaseException) -> dict[str, Any]:
-    """An error as a frame. An exception may carry `retryable = True` and a `code` of its own."""
-    memory = isinstance(error, MemoryError)
-    code = "out_of_memory" if memory else str(getattr(error, "code", "") or type(error).__name__)
-    message = str(error) or ("It needed more memory than a job may have." if memory else type(error).__name__)
-    return {
-        "type": "error",
-        "code": code[:64],
-        "message": message[:8000],
-        "trace": "".join(traceback.format_exception(error))[-32000:],
-        "retryable": bool(getattr(error, "retryable", False)),
-    }
-
-
-def limit_memory(memory_mb: int) -> None:
-    """Allow `memory_mb` of private memory beyond what the process was born with (0: no limit)."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if memory_mb <= 0:
-        return
-    with open("/proc/self/status") as status:
-        data_kb = next((int(line.split()[1]) for line in status if line.startswith("VmData:")), 0)
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, ((data_kb + memory_mb * 1024) * 1024, hard))
-
-
-def _lift_memory_limit() -> None:
-    """Room to say what went wrong."""
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
-
-
-# --- inside the fork server -----------------------------------------------------------------------------------------
 
 
 class ForkServer:
@@ -158,7 +69,7 @@ class ForkServer:
     def _serve(self) -> bool:
         """One message; False when there will be no more."""
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._control, 65536, 3)
+            data, descriptors, _, _ = socket.recv_fds(self._control, 65536, 4)
         except OSError:
             return False
         if not data:
@@ -183,7 +94,7 @@ class ForkServer:
             self._warm.add(name)
             try:
                 if ":" in name:
-                    resolve(name)()
+                    inside.resolve(name)()
                 else:
                     import_module(name)
             except Exception as error:
@@ -222,7 +133,7 @@ class ForkServer:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
-        task_fd, report_fd, output_fd = descriptors
+        task_fd, report_fd, output_fd, asks_fd = descriptors
         self._control.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
@@ -231,15 +142,17 @@ class ForkServer:
         os.close(output_fd)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
+        os.close(null)
         os.environ.update(message["environment"])
         if message["fresh"]:
-            os.set_inheritable(task_fd, True)
-            os.set_inheritable(report_fd, True)
-            fresh = ["-m", "workers.children", "--perform", f"{task_fd},{report_fd},{message['memory_mb']}"]
+            for descriptor in (task_fd, report_fd, asks_fd):
+                os.set_inheritable(descriptor, True)
+            numbers = f"{task_fd},{report_fd},{asks_fd},{message['memory_mb']}"
+            fresh = ["-m", "workers.children", "--perform", numbers]
             os.execve(  # noqa: S606 - our own interpreter
                 sys.executable, [sys.executable, *fresh], {**os.environ, "PYTHONUNBUFFERED": "1"}
             )
-        _finish_as_child(task_fd, report_fd, message["memory_mb"])
+        inside.be_child(task_fd, report_fd, asks_fd, message["memory_mb"])
 
     def _kill(self, number: int) -> None:
         for pid, known in self._children.items():
@@ -291,18 +204,6 @@ class ForkServer:
             select.select([], [], [], 0.02)
 
 
-def _finish_as_child(task_fd: int, report_fd: int, memory_mb: int) -> None:
-    faulthandler.enable()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(line_buffering=True)
-    limit_memory(memory_mb)
-    perform(task_fd, report_fd)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(0)
-
-
 def _kill_group(pid: int, *, group: bool = True) -> None:
     if group:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -334,8 +235,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--perform")
     options = parser.parse_args(arguments)
     if options.perform:
-        task_fd, report_fd, memory_mb = (int(part) for part in options.perform.split(","))
-        _finish_as_child(task_fd, report_fd, memory_mb)
+        inside.be_child(*(int(part) for part in options.perform.split(",")))
     control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=options.control)
     ForkServer(control).run()
 

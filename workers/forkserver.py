@@ -44,6 +44,7 @@ class Child:
     number: int
     report: int
     output: int
+    asks: int
     pid: int = 0
     pidfd: int = -1
     error: str = ""
@@ -62,11 +63,11 @@ class Child:
 
     def close(self) -> None:
         """Give the descriptors back."""
-        for descriptor in (self.report, self.output, self.pidfd):
+        for descriptor in (self.report, self.output, self.asks, self.pidfd):
             if descriptor >= 0:
                 with contextlib.suppress(OSError):
                     os.close(descriptor)
-        self.report = self.output = self.pidfd = -1
+        self.report = self.output = self.asks = self.pidfd = -1
 
 
 class ForkServerClient:
@@ -125,7 +126,9 @@ class ForkServerClient:
         task_fd = os.memfd_create("task")
         report_read, report_write = os.pipe2(os.O_CLOEXEC)
         output_read, output_write = os.pipe2(os.O_CLOEXEC)
-        child = Child(next(self._numbers), report_read, output_read)
+        asks_read, asks_write = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(asks_write, False)
+        child = Child(next(self._numbers), report_read, output_read, asks_write)
         message = {
             "op": "launch",
             "id": child.number,
@@ -138,14 +141,14 @@ class ForkServerClient:
                 file.write(json.dumps({"entry": task.entry, "arguments": task.arguments}).encode())
             with self._lock:
                 self._children[child.number] = child
-            self._send(message, [task_fd, report_write, output_write])
+            self._send(message, [task_fd, report_write, output_write, asks_read])
             self._await(child.launched)
         except BaseException:
             self._forget(child)
             child.close()
             raise
         finally:
-            for descriptor in (task_fd, report_write, output_write):
+            for descriptor in (task_fd, report_write, output_write, asks_read):
                 os.close(descriptor)
         if child.orphaned or not child.pid:
             self._forget(child)
@@ -164,8 +167,11 @@ class ForkServerClient:
             self._send({"op": "kill", "id": child.number})
 
     def collect(self, child: Child, *, seconds: float) -> None:
-        """Wait a moment for the exit status of a child that ended, then let go of it."""
-        child.exited.wait(seconds)
+        """Let go of a child: what still runs of it is killed; waits a moment for its exit status."""
+        if not child.has_exited():
+            self.kill(child)
+        if not child.exited.wait(seconds) and not child.has_exited():
+            logger.error("process %d does not end, though it was killed", child.pid)
         self._forget(child)
         child.close()
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import struct
 from collections.abc import Iterator
 from typing import Any
 
-from workers.children import MAX_FRAME
+from workers.inside import HEADER, MAX_FRAME
 
-_HEADER = struct.Struct("!I")
 MAX_LINE = 4000
+MAX_DEPTH = 100
+"""What is nested deeper no database takes, and no reader needs."""
 
 
 class BrokenFrame(Exception):
@@ -27,22 +27,25 @@ class FrameReader:
     def feed(self, data: bytes) -> Iterator[dict[str, Any]]:
         """The frames completed by `data`."""
         self._buffer += data
-        while len(self._buffer) >= _HEADER.size:
-            (length,) = _HEADER.unpack_from(self._buffer)
+        while len(self._buffer) >= HEADER.size:
+            (length,) = HEADER.unpack_from(self._buffer)
             if length > MAX_FRAME:
                 raise BrokenFrame(f"a frame of {length} bytes")
-            end = _HEADER.size + length
+            end = HEADER.size + length
             if len(self._buffer) < end:
                 return
-            body = bytes(self._buffer[_HEADER.size : end])
+            body = bytes(self._buffer[HEADER.size : end])
             del self._buffer[:end]
             try:
                 frame = json.loads(body)
+                if not isinstance(frame, dict):
+                    raise BrokenFrame("a frame that is no object")
+                frame = clean(frame)
+            except RecursionError:
+                raise BrokenFrame(f"a frame nested more than {MAX_DEPTH} deep") from None
             except ValueError as error:
                 raise BrokenFrame(str(error)) from None
-            if not isinstance(frame, dict):
-                raise BrokenFrame("a frame that is no object")
-            yield clean(frame)
+            yield frame
 
 
 class LineReader:
@@ -65,18 +68,20 @@ class LineReader:
         return [line for line in lines if line.strip()]
 
 
-def clean(value: Any) -> Any:
-    """JSON that every database takes: no NUL, no lone surrogate, no number that is not one."""
+def clean(value: Any, depth: int = 0) -> Any:
+    """JSON that every database takes: no NUL, no lone surrogate, no number that is not one. RecursionError if too deep."""
     if isinstance(value, str):
         if "\x00" in value:
             value = value.replace("\x00", "�")
         return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if depth > MAX_DEPTH:
+        raise RecursionError(f"nested more than {MAX_DEPTH} deep")
     if isinstance(value, dict):
-        return {clean(str(key)): clean(item) for key, item in value.items()}
+        return {clean(str(key)): clean(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        return value if _plain_numbers(value) else [clean(item) for item in value]
+        return value if _plain_numbers(value) else [clean(item, depth + 1) for item in value]
     return value
 
 

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any, Protocol
 
 from django.db import transaction
@@ -18,8 +19,9 @@ from apps.core.jobs import fair
 from apps.core.jobs.kinds import Beat
 from apps.core.jobs.lease import Asked, Fenced, ask, beat, speak
 from apps.core.models import Worker
-from workers.execution import Execution, Stop
+from workers.execution import Execution
 from workers.steady import AWAY, renew_connection, writing
+from workers.stopping import Stop
 
 logger = logging.getLogger("terrarium.workers")
 
@@ -53,7 +55,8 @@ class Pulse:
         self._holder = holder
         self._warming: dict[str, Any] | None = None
         self._stopping = threading.Event()
-        self._beat_at = 0.0
+        self._wake = threading.Event()
+        self._beat_at = self._tick_at = 0.0
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
 
     def start(self) -> None:
@@ -63,18 +66,31 @@ class Pulse:
     def stop(self) -> None:
         """Stop beating."""
         self._stopping.set()
+        self._wake.set()
         self._thread.join(timeout=2)
 
+    def wake(self) -> None:
+        """Write what was said now: it is much, or it matters."""
+        self._wake.set()
+
     def _run(self) -> None:
-        while not self._stopping.wait(TICK_SECONDS):
+        while not self._stopping.is_set():
+            self._wake.wait(max(0.0, self._tick_at - time.monotonic()))
+            self._wake.clear()
             try:
-                self.tick()
+                if time.monotonic() >= self._tick_at:
+                    self._tick_at = time.monotonic() + TICK_SECONDS
+                    self.tick()
+                else:
+                    self._write_words(list(self._holder.executions.values()))
             except AWAY as error:
                 logger.warning("no pulse, the database does not answer: %s", str(error).strip())
                 renew_connection()
+                self._stopping.wait(TICK_SECONDS)
             except Exception:
                 logger.exception("the pulse stumbled")
                 renew_connection()
+                self._stopping.wait(TICK_SECONDS)
         renew_connection()
 
     def tick(self) -> None:
@@ -119,32 +135,52 @@ class Pulse:
             stop = "cancel"
         elif asked.overdue:
             stop = "deadline"
+        elif asked.stop_early:
+            stop = "stop_early"
         elif asked.pause:
             stop = "pause"
         for execution in executions:
-            if stop is not None and execution.job_id == job_id and not execution.settled:
+            if execution.job_id != job_id or execution.settled:
+                continue
+            if stop is not None:
                 execution.request(stop)
+            else:
+                execution.take_back("pause")
 
-    @staticmethod
-    def _write_words(executions: list[Execution]) -> None:
-        """One transaction for all. What cannot be written because of the database stays for the next beat."""
-        speaking = [execution for execution in executions if execution.has_words()]
+    def _write_words(self, executions: list[Execution]) -> None:
+        """One transaction for all. What cannot be written because of the database stays for the next time."""
+        speaking = [one for one in executions if one.words.are_any and not one.is_unwritable]
         if not speaking:
             return
-        speaking.sort(key=lambda execution: execution.job_id)
-        for execution in speaking:
-            execution.lock.acquire()
         try:
-            with writing(), transaction.atomic():
-                for execution in speaking:
-                    if execution.settled:
-                        continue
-                    try:
-                        speak(execution.job_id, execution.attempt, execution.words())
-                    except Fenced:
-                        execution.request("fenced")
+            _write(speaking)
+        except AWAY:
+            raise
+        except Exception:
+            logger.exception("what %d jobs said could not be written together; each alone now", len(speaking))
             for execution in speaking:
-                execution.words_written()
-        finally:
-            for execution in speaking:
-                execution.lock.release()
+                try:
+                    _write([execution])
+                except AWAY:
+                    raise
+                except Exception:
+                    logger.exception("what %s said cannot be written", execution.job_id)
+                    execution.request("unwritable")
+
+
+def _write(speaking: list[Execution]) -> None:
+    speaking.sort(key=lambda execution: execution.job_id)
+    with ExitStack() as held:
+        for execution in speaking:
+            held.enter_context(execution.lock)
+        said = {execution: execution.words.all() for execution in speaking}
+        with writing(), transaction.atomic():
+            for execution, words in said.items():
+                if execution.settled:
+                    continue
+                try:
+                    speak(execution.job_id, execution.attempt, words)
+                except Fenced:
+                    execution.request("fenced")
+        for execution, words in said.items():
+            execution.words_written(words)

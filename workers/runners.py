@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
+from apps.core import graces
+
 if TYPE_CHECKING:
     from apps.core.models import Job
 
@@ -43,6 +45,9 @@ class Runner:
     `fresh` gives each job an interpreter of its own, so nothing is warm. `threads` is how many its libraries may start;
     what is warm was loaded with one. `memory_mb` is what its process may take (0: all there is; None: the setting).
     `device` is the accelerator it needs if the machine has one. `per_host` bounds how many run on one machine.
+
+    `grace_seconds` is how long the work has, once it is asked to end, to write a checkpoint (`workers.inside.Report`)
+    before it is killed; without it is killed at once.
     """
 
     kind: str
@@ -53,6 +58,7 @@ class Runner:
     threads: int = 1
     device: Device | None = None
     per_host: int | None = None
+    grace_seconds: float = 0.0
     warm: tuple[str, ...] = ()
     prepare_command: tuple[str, ...] = ()
 
@@ -65,6 +71,8 @@ class Runner:
             raise ValueError(f"Threads are at least 1, and more only in a fresh interpreter: {self.kind}.")
         if self.per_host is not None and self.per_host < 1:
             raise ValueError(f"per_host is at least 1: {self.kind}.")
+        if not 0 <= self.grace_seconds <= graces.WORK:
+            raise ValueError(f"grace_seconds is between 0 and {graces.WORK:g}, which workers wait: {self.kind}.")
 
     @property
     def scarce(self) -> bool:

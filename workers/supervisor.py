@@ -19,6 +19,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models.functions import Now
 
+from apps.core import graces
 from apps.core.jobs import kinds
 from apps.core.jobs.lease import Fenced, claim
 from apps.core.jobs.reports import Usage
@@ -41,7 +42,8 @@ _ECHO_SECONDS = 0.06
 _SETTLE_BATCH = 64
 _STRETCH = 8
 """How many times its free slots a worker claims at once while a queue holds nothing but inline work."""
-_RELEASE_SECONDS = 8.0
+_WRITE_SECONDS = graces.WORKER - graces.WORK - 2.0
+"""How long a worker that stops has to write down how its work ended."""
 
 
 def default_concurrency() -> int:
@@ -115,7 +117,7 @@ class Supervisor:
         self._stopping.set()
         self._wake.set()
 
-    def join(self, timeout: float = 15.0) -> bool:
+    def join(self, timeout: float = graces.WORKER) -> bool:
         """Wait until everything has been given back."""
         return self._stopped.wait(timeout)
 
@@ -253,7 +255,13 @@ class Supervisor:
             if taken is None:
                 return False
         execution = Execution(
-            job, runner=runner, server=server, place=taken, meter=self._meter, ended=self._execution_ended
+            job,
+            runner=runner,
+            server=server,
+            place=taken,
+            meter=self._meter,
+            ended=self._execution_ended,
+            on_need=self.pulse.wake,
         )
         self.executions[(job.pk, job.attempt)] = execution
         execution.start()
@@ -315,8 +323,9 @@ class Supervisor:
 
     def _give_back(self) -> None:
         """Stop: what runs returns to its queue at once, uncounted, and the worker's row goes."""
-        until = time.monotonic() + _RELEASE_SECONDS
-        for execution in list(self.executions.values()):
+        held = list(self.executions.values())
+        until = time.monotonic() + _WRITE_SECONDS + max((execution.grace_seconds for execution in held), default=0.0)
+        for execution in held:
             execution.request("release")
         self.sweeper.stop()
         while (self.executions or self._ended) and time.monotonic() < until:

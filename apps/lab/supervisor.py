@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-GRACE_SECONDS = 6.0
+from apps.core import graces
+
+GRACE_SECONDS = graces.MACHINE
 _STEADY_SECONDS = 30.0
 _PR_SET_PDEATHSIG = 1
 _QUICK_DEATHS_ALLOWED = 5

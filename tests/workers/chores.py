@@ -17,11 +17,30 @@ if TYPE_CHECKING:
     from apps.core.jobs.kinds import Finished
     from apps.core.models import Job
 
-ENTRIES = ("nap", "chat", "fail", "die", "leave", "burn", "hoard", "spawn", "unwritable", "surroundings")
+ENTRIES = (
+    "nap",
+    "chat",
+    "fail",
+    "die",
+    "leave",
+    "burn",
+    "hoard",
+    "spawn",
+    "unwritable",
+    "surroundings",
+    "count",
+    "careless",
+    "quitter",
+)
 
 
 def _does(entry: str) -> Callable[[Job], ChildTask]:
     return lambda job: ChildTask(f"tests.workers.entries:{entry}", dict(job.payload))
+
+
+def _lasts(job: Job) -> ChildTask:
+    """It goes on from its last checkpoint."""
+    return ChildTask("tests.workers.lasting:work", {**job.payload, "checkpoint": job.checkpoint})
 
 
 def _ping(job: Job) -> dict[str, Any]:
@@ -49,6 +68,9 @@ def register() -> None:
     _know(Runner("warmed", prepare=look, warm=("numpy",)))
     _know(Runner("fresh", prepare=look, fresh=True, threads=3))
     _know(Runner("tuned", prepare=look, fresh=True, memory_mb=0, device="gpu"), queue="gpu")
+    _know(Runner("lasting", prepare=_lasts, grace_seconds=30))
+    _know(Runner("stubborn", prepare=_does("stubborn"), grace_seconds=0.5))
+    _know(Runner("hesitant", prepare=_does("hesitant"), grace_seconds=60))
     _know(Runner("alone", prepare=_does("nap"), per_host=1), queue="agents")
     _know(
         Runner("brewed", prepare=_does("nap"), warm=("statistics",), prepare_command=("-m", "tests.workers.brew")),

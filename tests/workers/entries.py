@@ -7,12 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
-SHOWN = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "CUDA_VISIBLE_DEVICES")
+from workers.inside import HEADER, MAX_FRAME, Report
 
-Report = Callable[[str, dict[str, Any]], None]
+SHOWN = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "CUDA_VISIBLE_DEVICES")
 
 
 class Busy(Exception):
@@ -115,6 +114,63 @@ def surroundings(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
         "environment": {name: os.environ.get(name) for name in SHOWN},
         "descriptors": sorted(os.listdir("/proc/self/fd"), key=int),
     }
+
+
+def count(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Report numbers, as fast as they are taken."""
+    for step in range(arguments["reports"]):
+        report("metrics", {"step": step, "loss": 1.0 / (step + 1)})
+    return {"reports": arguments["reports"]}
+
+
+def stubborn(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Hear everything and go on."""
+    report("log", {"message": "ready"})
+    while True:
+        if asked := report.asked(wait=0.05):
+            report("log", {"message": f"asked to {asked}; no"})
+            time.sleep(120)
+
+
+def hesitant(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Wait to be asked, then for that to be taken back."""
+    report("log", {"message": "ready"})
+    while not (asked := report.asked(wait=0.05)):
+        pass
+    report("log", {"message": f"asked: {asked}"})
+    while report.asked():
+        time.sleep(0.02)
+    return {"left": report.seconds_left() > 1e9}
+
+
+def careless(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Name a checkpoint that cannot be one."""
+    number = report.checkpoint(step=1, artefact="the one on my desk")
+    while report.kept < number:
+        time.sleep(0.02)
+    return {}
+
+
+def quitter(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Stop although nobody asked."""
+    report.stop()
+
+
+def scrawl(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Write what is no frame, then stay."""
+    written = {
+        "deep": b'{"type": "report", "kind": "log", "payload": ' + b'{"a": ' * 150 + b"1" + b"}" * 151,
+        "abyss": b"[" * 500_000 + b"]" * 500_000,
+        "noise": b"nothing at all",
+        "list": b"[1, 2]",
+    }
+    body = written.get(arguments["how"], b"")
+    length = MAX_FRAME + 1 if arguments["how"] == "long" else len(body)
+    data = HEADER.pack(length) + body
+    while data:
+        data = data[os.write(report._report_fd, data) :]
+    time.sleep(120)
+    return {}
 
 
 def collapse() -> None:

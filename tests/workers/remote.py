@@ -59,11 +59,12 @@ def enqueue_with_deadline(kind: str, payload: dict[str, Any], seconds: float) ->
 
 
 def act(name: str, job_id: str) -> str:
-    """`cancel`, `pause`, `resume` or `retry` a job; its id, or the new one's."""
+    """`cancel`, `pause`, `resume`, `stop_early` or `retry` a job; its id, or the new one's."""
     functions = {
         "cancel": jobs.job_cancel,
         "pause": jobs.job_pause,
         "resume": jobs.job_resume,
+        "stop_early": jobs.job_stop_early,
         "retry": jobs.job_retry,
     }
     job: Job = functions[name](job=_job(job_id), by=_owner())
@@ -72,7 +73,16 @@ def act(name: str, job_id: str) -> str:
 
 def job(job_id: str) -> dict[str, Any]:
     """A job with its executions and its events."""
-    fields = ("status", "attempt", "error_code", "error_message", "progress")
+    fields = (
+        "status",
+        "attempt",
+        "kills",
+        "error_code",
+        "error_message",
+        "progress",
+        "checkpoint",
+        "checkpoint_attempt",
+    )
     row: dict[str, Any] = dict(Job.objects.filter(pk=job_id).values(*fields).get())
     attempts = JobAttempt.objects.filter(job_id=job_id).order_by("number")
     columns = ("number", "outcome", "worker", "host", "cpu_seconds", "wall_seconds", "peak_memory_mb", "stack_trace")

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
+from apps.core.jobs import sweep, upkeep
 from apps.core.models import Job
 from tests.workers.fleet import until
-from workers import supervisor, sweeper
+from workers import orphans, supervisor, sweeper
 from workers.sweeper import Sweeper
 
 
@@ -34,10 +35,10 @@ def test_a_long_pass_of_retention_stops_neither_leases_nor_promotions(monkeypatc
     monkeypatch.setattr(sweeper, "RETENTION_AFTER_SECONDS", 0.0)
     monkeypatch.setattr(sweeper, "RETENTION_SECONDS", 0.0)
     for name in ("expire_leases", "promote_due", "pass_deadlines", "ring_waiting", "forget_workers"):
-        monkeypatch.setattr(sweeper.sweep, name, count(name))
-    monkeypatch.setattr(sweeper.sweep, "forget_old", forget)
-    monkeypatch.setattr(sweeper.upkeep, "look_after_all", dict)
-    monkeypatch.setattr(sweeper.orphans, "kill_orphans", lambda: 0)
+        monkeypatch.setattr(sweep, name, count(name))
+    monkeypatch.setattr(sweep, "forget_old", forget)
+    monkeypatch.setattr(upkeep, "look_after_all", dict)
+    monkeypatch.setattr(orphans, "kill_orphans", lambda: 0)
     monkeypatch.setattr(sweeper, "artefacts_collect", lambda stop: None)
     rounds = Sweeper(lease_seconds=15, queues=["cpu"])
     rounds.start()
@@ -51,9 +52,9 @@ def test_a_long_pass_of_retention_stops_neither_leases_nor_promotions(monkeypatc
 
 
 def test_many_that_are_due_are_queued_in_one_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [sweeper.sweep.BATCH, sweeper.sweep.BATCH, 3]
-    monkeypatch.setattr(sweeper.sweep, "promote_due", lambda: found.pop(0))
-    monkeypatch.setattr(sweeper.sweep, "pass_deadlines", lambda: 0)
+    found = [sweep.BATCH, sweep.BATCH, 3]
+    monkeypatch.setattr(sweep, "promote_due", lambda: found.pop(0))
+    monkeypatch.setattr(sweep, "pass_deadlines", lambda: 0)
     Sweeper(lease_seconds=15, queues=["cpu"]).wake()
     assert found == []
 

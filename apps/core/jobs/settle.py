@@ -173,8 +173,10 @@ def _after(job: Job, verdict: Verdict) -> Job:
             return _to(job, verdict, JobStatus.TIMEOUT)
         case "failed" if not verdict.retryable:
             return _to(job, verdict, JobStatus.FAILED)
-        case "paused":
+        case "paused" if job.pause_requested_at is not None:
             return _to(job, verdict, JobStatus.PAUSED)
+        case "paused":  # taken back since: it goes on
+            verdict = replace(verdict, outcome="released")
     return _again(job, verdict)
 
 

@@ -19,7 +19,7 @@ from tests.apps.experiments.conftest import cells, end, make_task
 from workers import solving
 from workers.experiments import prepare
 from workers.forkserver import Child, ForkServerClient
-from workers.frames import FrameReader
+from workers.pipes import FrameReader
 
 pytestmark = pytest.mark.django_db
 TRUTH = [[3, 1, 4, 1, 5, 9, 2, 6]]

@@ -28,6 +28,7 @@ application = TrustedProxies(
 )
 
 # What is loaded stays: walked again by every full collection, it would hold up some request for a fifth of a second.
-import_module(settings.ROOT_URLCONF)
+for name in (settings.ROOT_URLCONF, "bokeh.embed", "bokeh.plotting"):
+    import_module(name)
 gc.collect()
 gc.freeze()

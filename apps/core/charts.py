@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from bokeh.embed import json_item
-from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter, Range1d
-from bokeh.plotting import figure
+# Bokeh is imported where it draws: it takes half a second, which every worker and every command would spend for nothing.
+if TYPE_CHECKING:
+    from bokeh.models import ColumnDataSource
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#7a7f7c")
 """Okabe and Ito's, in the order of the tokens --s1 to --s8."""
@@ -68,6 +68,9 @@ def new_figure(
     tooltips: Sequence[tuple[str, str]] = (),
 ) -> Any:
     """An empty figure in the house's style; add to it by `add_points` and `add_line`, or by Bokeh's own means."""
+    from bokeh.models import HoverTool, NumeralTickFormatter, Range1d
+    from bokeh.plotting import figure
+
     plot = figure(
         height=height,
         sizing_mode="stretch_width",
@@ -163,6 +166,8 @@ def make_chart(
 
     With more than one of the `series` there is a legend, of dashes where they are `lines`.
     """
+    from bokeh.embed import json_item
+
     return Chart(
         id=id,
         title=title,
@@ -182,6 +187,8 @@ def series_data(series: Sequence[Series]) -> str:
 
 
 def _source(index: int, series: Series) -> ColumnDataSource:
+    from bokeh.models import ColumnDataSource
+
     return ColumnDataSource(series.data(), name=f"series-{index}")
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import bokeh
 from django.contrib.staticfiles.finders import BaseFinder
 from django.core.files.storage import FileSystemStorage
 
@@ -17,7 +17,10 @@ class BokehFinder(BaseFinder):
     """Bokeh's own browser library as `bokeh/…`, so that charts need no network."""
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        self.folder = Path(bokeh.__file__).parent / "server" / "static" / "js"
+        found = find_spec("bokeh")  # not imported: every command would wait for it
+        assert found is not None
+        assert found.origin is not None
+        self.folder = Path(found.origin).parent / "server" / "static" / "js"
         self.storage = FileSystemStorage(location=self.folder)
         self.storage.prefix = "bokeh"  # type: ignore[attr-defined]
 

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.core.errors import NotFound
 from apps.core.live.log import Event, Position
 from apps.core.models import JobEvent, User
-from apps.experiments import live
+from apps.experiments import live, queries
 from apps.experiments.models import Experiment
 from apps.tasks.models import ArcTask
 from tests.apps.experiments.conftest import cells, end, make_task
@@ -113,7 +113,7 @@ def test_figures_are_computed_once_an_event_whoever_watches(
     make: Make, tasks: list[ArcTask], owner: User, viewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed: list[str] = []
-    run_figures = live.queries.run_figures
+    run_figures = queries.run_figures
 
     def counted(**named: Any) -> Any:
         computed.append(named["run_id"])

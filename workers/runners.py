@@ -40,7 +40,7 @@ class Runner:
 
     `warm` names what is loaded before the first fork: modules, or `module:function` to be called once. `prepare_command`
     is run before that, by this interpreter (`("-m", "package.module")`): long work that need only be done once on a
-    machine, such as compiling. Jobs of the kind wait until both are done; those of other kinds do not.
+    machine, such as compiling (`workers.warmth.Preparation`). Jobs of the kind wait until both are done; those of other kinds do not.
 
     `fresh` gives each job an interpreter of its own, so nothing is warm. `threads` is how many its libraries may start;
     what is warm was loaded with one. `memory_mb` is what its process may take (0: all there is; None: the setting).

@@ -85,7 +85,6 @@ class Supervisor:
         served = {kind for known in self._kinds.values() for kind in known}
         self.warmth = Warmth(
             [runner for runner in runners.all_runners() if runner.kind in served],
-            folder=settings.VAR_DIR,
             patience=min(15.0, self.lease_seconds),
             on_change=self.wake,
         )

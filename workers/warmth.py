@@ -6,18 +6,15 @@ that takes minutes to get ready holds up nobody else's jobs, and a worker loads 
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import hashlib
-import json
 import logging
 import os
+import re
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from workers import hardware, orphans
@@ -26,7 +23,7 @@ from workers.runners import Runner
 
 logger = logging.getLogger("terrarium.workers")
 
-_LOOK_SECONDS = 0.5
+_COUNT = re.compile(r"(\d[\d,]*) of (\d[\d,]*)")
 _Needs = tuple[tuple[str, ...], tuple[str, ...]]
 
 
@@ -40,84 +37,68 @@ class Progress:
 
 
 class Preparation:
-    """A command that prepares a machine for a kind of work, run once at a time on it. It says how far it is in lines of JSON, `{"done": 3, "total": 40, "note": "..."}`;
-    what else it says is logged.
+    """A command that prepares a machine for a kind of work, before anything is loaded for it.
+
+    Each worker of a machine runs it when it starts: what has been done it finds done, and several at once come to an
+    understanding among themselves. It says how far it is in lines such as `compiling 3 of 40`; what else it says is
+    logged. Its standard input ends when its worker does, however that happens.
     """
 
-    def __init__(self, command: tuple[str, ...], *, folder: Path, on_change: Callable[[], None]) -> None:
-        self._command, self._folder, self._on_change = command, folder, on_change
+    def __init__(self, command: tuple[str, ...], *, on_change: Callable[[], None]) -> None:
+        self._command, self._on_change = command, on_change
         self.progress = Progress()
         self.done = threading.Event()
-        self._stopping = threading.Event()
+        self._stopping = False
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="preparation", daemon=True)
 
     def start(self) -> None:
-        """Start it, or wait until another worker of this machine has done it."""
+        """Start it; `done` is set at its end."""
         self._thread.start()
 
     def stop(self) -> None:
         """End it."""
         with self._lock:
-            self._stopping.set()
-            if self._process is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, 9)
+            self._stopping = True
+            if self._process is not None and self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def _run(self) -> None:
         try:
-            with self._turn():
-                if not self._stopping.is_set():
-                    self._perform()
+            self._perform()
         except Exception:
-            logger.exception("%s could not be run; what it prepares is done in the fork server", self._command)
+            logger.exception("%s could not be run; what it prepares is left to whoever needs it", self._command)
         self.done.set()
         self._on_change()
 
-    @contextlib.contextmanager
-    def _turn(self) -> Any:
-        """One worker of a machine after the other: the second finds the work done."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        name = hashlib.sha256("\0".join(self._command).encode()).hexdigest()[:16]
-        with (self._folder / f"{name}.{hardware.boot_id() or 'machine'}").open("w") as file:
-            while not self._stopping.is_set():
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except OSError:
-                    self.progress = Progress(note="another worker of this machine is at it")
-                    self._stopping.wait(_LOOK_SECONDS)
-            yield
-
     def _perform(self) -> None:
         with self._lock:
-            if self._stopping.is_set():
+            if self._stopping:
                 return
             self._process = process = subprocess.Popen(
                 [sys.executable, *self._command],
                 cwd=BASE_DIR,
                 env={**os.environ, **hardware.thread_variables(1, fresh=False), orphans.MARK: orphans.new_mark()},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
                 errors="replace",
                 process_group=0,
             )
-        assert process.stdout is not None
-        for line in process.stdout:
-            self._heard(line.strip())
-        status = process.wait()
-        if status and not self._stopping.is_set():
-            logger.warning("%s ended with status %d", " ".join(self._command), status)
+        with process:
+            for line in process.stdout or ():
+                self._heard(line.strip())
+        if process.returncode and not self._stopping:
+            logger.warning("%s ended with status %d", " ".join(self._command), process.returncode)
 
     def _heard(self, line: str) -> None:
-        with contextlib.suppress(ValueError, TypeError, KeyError):
-            said = json.loads(line)
-            self.progress = Progress(int(said["done"]), int(said["total"]), str(said.get("note", ""))[:200])
-            return
-        if line:
-            logger.info("%s: %s", self._command[-1], line)
+        found = _COUNT.search(line)
+        if found is not None:
+            done, total = (int(number.replace(",", "")) for number in found.groups())
+            self.progress = Progress(done, total, line[: found.start()].strip()[:100])
+        elif line:
+            logger.info("%s: %s", self._command[-1], line[:1000])
 
 
 class Warmth:
@@ -127,9 +108,9 @@ class Warmth:
     """
 
     def __init__(
-        self, wanted: Iterable[Runner], *, folder: Path, patience: float, on_change: Callable[[], None] = lambda: None
+        self, wanted: Iterable[Runner], *, patience: float, on_change: Callable[[], None] = lambda: None
     ) -> None:
-        self._folder, self._patience, self._on_change = folder, patience, on_change
+        self._patience, self._on_change = patience, on_change
         self._lock = threading.Lock()
         self._servers: dict[_Needs, ForkServerClient] = {}
         self._preparations: dict[tuple[str, ...], Preparation] = {}
@@ -187,9 +168,7 @@ class Warmth:
             self._runners.setdefault(runner.kind, runner)
             preparation = self._preparations.get(runner.prepare_command)
             if preparation is None and runner.prepare_command:
-                preparation = Preparation(
-                    runner.prepare_command, folder=self._folder / "preparations", on_change=self._on_change
-                )
+                preparation = Preparation(runner.prepare_command, on_change=self._on_change)
                 self._preparations[runner.prepare_command] = preparation
                 preparation.start()
             if _needs(runner) not in self._servers:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from apps.core.errors import NotFound
-from apps.core.models import Job, JobAttempt
+from apps.core.jobs import kinds
+from apps.core.models import Job, JobAttempt, Worker
+
+_SEEN_WITHIN = timedelta(seconds=60)
 
 
 def job_get(job_id: str) -> Job:
@@ -44,3 +49,23 @@ def jobs(
 def attempts(job: Job) -> QuerySet[JobAttempt]:
     """The executions of a job, first to last."""
     return JobAttempt.objects.filter(job_id=job.pk).order_by("number")
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """How far a worker is that makes ready what a kind of job needs."""
+
+    done: int
+    total: int
+    note: str
+
+
+def warm_up(kind: str) -> WarmUp | None:
+    """How far the foremost worker is while none can start jobs of this kind yet; None when one can, or none is there."""
+    alive = Worker.objects.filter(last_seen_at__gte=timezone.now() - _SEEN_WITHIN)
+    serving = [worker for worker in alive if kinds.get(kind).queue in worker.slots]
+    states = [worker.warming.get(kind) for worker in serving]
+    ups = [WarmUp(int(state["done"]), int(state["total"]), str(state["note"])) for state in states if state]
+    if not ups or len(ups) < len(states):
+        return None
+    return max(ups, key=lambda up: up.done / max(1, up.total))

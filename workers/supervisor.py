@@ -22,6 +22,7 @@ from django.db.models.functions import Now
 from apps.core import graces
 from apps.core.jobs import kinds
 from apps.core.jobs.lease import Fenced, claim
+from apps.core.jobs.presence import worker_start_record
 from apps.core.jobs.reports import Usage
 from apps.core.jobs.settle import settle, settle_all
 from apps.core.jobs.verdict import Verdict
@@ -166,6 +167,9 @@ class Supervisor:
                 "started_at": Now(),
                 "last_seen_at": Now(),
             },
+        )
+        worker_start_record(
+            name=self.name, host=self.host, process=f"{hardware.boot_id()}:{os.getpid()}", slots=self.slots
         )
 
     def _claim_free(self) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.db.models import Q
 
-from apps.core.jobs import kinds
+from apps.core.jobs import kinds, reports
 from apps.core.lists import Bulk, Choice, Column, Empty, Given, ListPage, Search, Sort, Switch, options
 from apps.core.models import JobStatus, Severity
 from apps.core.system_events import event_sources, events_matching, system_events
-from apps.core.words import tail
-from apps.lab.queries import jobs
+from apps.core.words import status_word, tail
+from apps.lab.queries import jobs, log
 
 JOBS = ListPage(
     name="jobs",
@@ -61,6 +61,34 @@ JOBS = ListPage(
     ),
     loosen="Loosen the filter: another state, another queue, or fewer words.",
     live="jobs",
+)
+
+LOG = ListPage(
+    name="log",
+    title="Event log",
+    noun="event",
+    url="lab:log",
+    rows=lambda _user: log.events(),
+    filters=(
+        Choice("type", "Type", lambda: [(name, status_word(name)) for name in reports.types()], "type", open=True),
+        Given("topic", lambda topic: f"Of {tail(topic, 10)}", "topic"),
+        Given("job", lambda job: f"Of job {tail(job, 8)}", "job"),
+    ),
+    sorts={"-when": Sort(("-xid", "-id")), "when": Sort(("xid", "id"))},
+    first_sort="-when",
+    columns=(
+        Column("When", sort="when", first="desc"),
+        Column("Type", wide=True),
+        Column("What was written"),
+        Column("About", wide=True),
+    ),
+    row="lab/_log_row.html",
+    present=log.rows,
+    page_size=100,
+    nothing=Empty(
+        "Nothing has been written", "What jobs say and how they change is kept here for a while.", icon="job"
+    ),
+    loosen="Another type, or what was written has passed its retention.",
 )
 
 _SEVERITIES = tuple((level.value, level.label) for level in reversed(Severity))

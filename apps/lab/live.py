@@ -13,6 +13,7 @@ from apps.core import live
 from apps.core.errors import NotFound
 from apps.core.lists import Listing, live_list
 from apps.core.live import EVERY_TOPIC, Event, LivePage
+from apps.core.log_lines import log_line
 from apps.core.models import Job, User
 from apps.core.observatory import Look
 from apps.lab.lists import JOBS
@@ -72,12 +73,12 @@ def _job(user: User, key: str, events: Sequence[Event]) -> str:
     job = Job.objects.select_related("owner").filter(pk=key).first()
     if job is None:
         return ""
-    lines = [(event.position.cursor, job_queries.log_line(event.type, event.payload, event.at)) for event in events]
+    lines = [log_line(event.type, event.payload, event.at, event.position.cursor) for event in events]
     context = {
         "job": job,
         "row": job_queries.row(job, user),
         "attempts": job_queries.attempts(job),
-        "lines": [(cursor, line) for cursor, line in lines if line],
+        "lines": [line for line in lines if line is not None],
         "oob": True,
     }
     return render_to_string("lab/_job_live.html", context)

@@ -29,7 +29,12 @@ AREAS: tuple[Area, ...] = (
     Area("Observatory", "/", "observatory"),
     Area("Tasks", "/tasks/", "tasks"),
     Area("Experiments", "/experiments/", "experiments"),
-    Area("System", "/system/", "system", (Place("Jobs", "/system/jobs/"), Place("Events", "/system/events/"))),
+    Area(
+        "System",
+        "/system/",
+        "system",
+        (Place("Jobs", "/system/jobs/"), Place("Events", "/system/events/"), Place("Event log", "/system/log/")),
+    ),
 )
 
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 from apps.core import icons
 from apps.core.charts import Chart, Series, add_line, make_chart, new_figure
 from apps.core.lists import Bulk, Choice, Column, Empty, Given, Listing, ListPage, Search, Sort, Switch
+from apps.core.log_lines import LogLine
 from apps.core.models import SystemEvent, User
 from apps.core.plots import Dot, Plot, scatter
 
@@ -166,8 +167,7 @@ def samples(query: QueryDict, user: User) -> dict[str, Any]:
         "statuses": ["pending", "queued", "running", "paused", "completed", "failed", "timeout", "cancelled"],
         "severities": ["debug", "info", "warning", "error", "critical"],
         "lines": [
-            {"at": now - timedelta(seconds=9 - i), "level": level, "text": text}
-            for i, (level, text) in enumerate(levels)
+            LogLine(now - timedelta(seconds=9 - number), level, text) for number, (level, text) in enumerate(levels)
         ],
         "timeline": [
             {"status": "queued", "title": "Queued", "text": "by ada", "at": now - timedelta(minutes=9)},

@@ -16,6 +16,7 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.core import icons, words
+from apps.core.log_lines import LogLine, drawn
 
 register = template.Library()
 
@@ -189,6 +190,12 @@ def series_dash(number: int) -> SafeString:
     """The dash of the series of that number, from 1, for the legend of lines."""
     dashes = ("", "6 3", "2 3", "2 3 6 3", "6 3 2 3", "", "6 3", "2 3")
     return format_html('<path d="M0 6h22" stroke-dasharray="{}"/>', dashes[(number - 1) % len(dashes)])
+
+
+@register.simple_tag
+def log_lines(lines: Iterable[LogLine]) -> SafeString:
+    """The lines of a log viewer."""
+    return drawn(lines)
 
 
 @register.simple_tag

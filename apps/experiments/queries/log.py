@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from apps.core.jobs import reports
+from apps.core.log_lines import LogLine, log_line
 from apps.core.models import JobEvent
 
 LOG_TYPES = ("log", "cell", "status_change")
 MAX_LINES = 300
 
 
-@dataclass(frozen=True)
-class LogLine:
-    """One line of a log viewer."""
-
-    key: str
-    at: datetime
-    level: str
-    text: str
-
-
 def line_of(*, key: str, type: str, payload: Mapping[str, Any], at: datetime, job_id: str | None) -> LogLine | None:
     """An event as a line under the key of its position; null for those that are no news to a person (a job's ordinary steps)."""
     if type == "status_change":
         words = f"The run is {str(payload.get('new_status', '')).replace('_', ' ')}."
-        return LogLine(key, at, "info", words) if job_id is None else None
-    said = reports.read(type, payload) if type in LOG_TYPES else None
-    line = said.line() if said is not None else None
-    return LogLine(key, at, line.level, line.text) if line is not None else None
+        return LogLine(at, "info", words, key) if job_id is None else None
+    return log_line(type, payload, at, key) if type in LOG_TYPES else None
 
 
 def log_lines(*, run_id: str, limit: int = MAX_LINES) -> list[LogLine]:

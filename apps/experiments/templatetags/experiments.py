@@ -10,7 +10,6 @@ from django import template
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.experiments.models import Solve
-from apps.experiments.queries.log import LogLine
 from apps.experiments.queries.matrix import Cell, Matrix, MatrixRow, raw_id, symbol_of, words_of
 from apps.experiments.strategies import title_of
 
@@ -71,21 +70,6 @@ def _block(matrix: Matrix, names: Sequence[str], start: int, base: str, query: s
         for name, row in zip(names, matrix.rows, strict=True)
     )
     return f'<table class="matrix"><thead><tr><th><span class="sr-only">Strategy</span></th>{heads}</tr></thead><tbody>{body}</tbody></table>'
-
-
-@register.simple_tag
-def run_log(lines: Iterable[LogLine]) -> SafeString:
-    """The lines of a log, each under the key of its event so that a live page never adds one twice."""
-    return mark_safe("".join(_line_html(line) for line in lines))  # noqa: S308 - escaped in the parts
-
-
-def _line_html(line: LogLine) -> str:
-    level = escape(line.level)
-    return (
-        f'<div class="log-line" id="e{line.key}" data-level="{level}"><time datetime="{line.at.isoformat()}" '
-        f'title="{line.at:%Y-%m-%d %H:%M:%S} UTC">{line.at:%H:%M:%S}.{line.at.microsecond // 1000:03d}</time>'
-        f'<span class="log-level st-{level}">{level}</span><span class="log-text">{escape(line.text)}</span></div>'
-    )
 
 
 @register.simple_tag

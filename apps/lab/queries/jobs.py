@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from apps.core.access import is_owner
 from apps.core.errors import NotFound
-from apps.core.jobs import kinds, reports
+from apps.core.jobs import kinds
 from apps.core.jobs.kinds import Subject
+from apps.core.log_lines import LogLine, log_line
 from apps.core.models import ACTIVE_STATUSES, Job, JobAttempt, JobEvent, JobStatus, User
 
 _LISTED = (
@@ -163,23 +163,9 @@ def attempts(job: Job) -> list[JobAttempt]:
     return list(job.attempts.order_by("-number"))
 
 
-@dataclass(frozen=True)
-class LogLine:
-    """One line of a job's log."""
-
-    at: datetime
-    level: str
-    text: str
-
-
 def log_lines(job: Job, limit: int = LOG_LIMIT) -> list[LogLine]:
     """The end of a job's log, oldest first."""
-    rows = list(JobEvent.objects.filter(job=job).exclude(type="metrics").order_by("-xid", "-id")[:limit])
-    return [line for line in (log_line(event.type, event.payload, event.at) for event in reversed(rows)) if line]
-
-
-def log_line(kind: str, payload: Mapping[str, Any], at: datetime) -> LogLine | None:
-    """An event as a line; None for what a log does not show."""
-    said = reports.read(kind, payload)
-    line = said.line() if said is not None else None
-    return LogLine(at, line.level, line.text) if line is not None else None
+    rows = JobEvent.objects.filter(job=job).exclude(type="metrics").order_by("-xid", "-id")
+    found = list(rows.values_list("xid", "id", "type", "payload", "at")[:limit])
+    lines = [log_line(type, payload, at, f"{xid}-{pk}") for xid, pk, type, payload, at in reversed(found)]
+    return [line for line in lines if line is not None]

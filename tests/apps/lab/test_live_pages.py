@@ -59,7 +59,7 @@ def test_a_job_is_sent_its_state_and_each_new_line_once(people: People) -> None:
     assert 'id="job-state" hx-swap-oob="true"' in html
     assert 'hx-swap-oob="beforeend:#job-log-lines"' in html
     assert html.count('class="log-line"') == 1
-    assert 'id="line-0-7"' in html
+    assert 'id="e0-7"' in html
     assert "&lt;Depth 2&gt;" in html
     assert f"/system/jobs/{job.pk}/cancel/" in html
 

@@ -86,8 +86,7 @@ def seed_tasks(count: int) -> list[str]:
 
 def seed_experiments(owner: Any, task_ids: list[str], submissions: int) -> dict[str, str]:
     """Finished experiments of 400 tasks and 4 strategies until there are enough answers, and one half done."""
-    from apps.experiments.models import Experiment, ExperimentRun
-    from apps.experiments.queries.figures import run_figures
+    from apps.experiments.services.settle import figures_keep
 
     known: dict[str, str] = {}
     number = made = 0
@@ -98,9 +97,7 @@ def seed_experiments(owner: Any, task_ids: list[str], submissions: int) -> dict[
         experiment, run = _experiment(owner, number, chosen, "in_progress" if active else "completed")
         made += _cells(owner, run, chosen, done=len(chosen) // 2 if active else len(chosen))
         if not active:
-            results = run_figures(run_id=run.run_id, number=1).model_dump(mode="json")
-            ExperimentRun.objects.filter(pk=run.pk).update(metrics=results)
-            Experiment.objects.filter(pk=experiment.pk).update(results=results)
+            figures_keep(run)
         known["running" if active else "finished"] = experiment.pk
         known["task"] = chosen[0]
         number += 1

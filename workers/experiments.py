@@ -8,9 +8,10 @@ from django.conf import settings
 
 from apps.core.errors import NotFound
 from apps.core.models import Job
+from apps.experiments.kind import KIND
 from apps.experiments.models import Solve
 from apps.experiments.queries.truths import task_content
-from apps.experiments.services.runs import KIND, hard_seconds
+from apps.experiments.services.runs import hard_seconds
 from workers.runners import ChildTask, Runner
 from workers.runners import register as register_runner
 

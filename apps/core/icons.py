@@ -94,6 +94,7 @@ STATUS_ICONS: Final[dict[str, str]] = {
     "queued": "st-queued",
     "running": "st-running",
     "in_progress": "st-running",
+    "preparing": "st-running",
     "completed": "st-completed",
     "done": "st-completed",
     "ok": "st-completed",

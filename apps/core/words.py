@@ -19,6 +19,7 @@ JOULES_PER_KWH = 3.6e6
 
 _STATUS_WORDS = {
     "in_progress": "running",
+    "preparing": "preparing the solver",
     "timeout": "timed out",
     "st_ok": "ok",
 }

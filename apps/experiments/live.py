@@ -15,9 +15,9 @@ from apps.core.live import Event, Grouping, LivePage, SharedState, groups
 from apps.core.models import User
 from apps.experiments import charts, queries
 from apps.experiments.models import ExperimentRun
-from apps.experiments.page import TABS, RunPage, results_of
-from apps.experiments.queries.figures import Progress
+from apps.experiments.page import TABS, RunPage
 from apps.experiments.queries.log import line_of
+from apps.experiments.queries.progress import Progress
 from apps.experiments.schemas import RunResults
 from apps.experiments.templatetags.experiments import cells_html
 
@@ -78,7 +78,7 @@ def _standing(run_id: str) -> _Standing:
         .get(run_id=run_id)
     )
     progress = queries.progress_of([run])[run_id]
-    return _Standing(run, progress, results_of(run, progress))
+    return _Standing(run, progress, queries.results_of([run])[run_id])
 
 
 def _render(user: User, key: str, events: Sequence[Event]) -> str:

@@ -11,8 +11,9 @@ from apps.core.models import Role, User
 from apps.experiments import queries
 from apps.experiments.models import Experiment, ExperimentRun, ExperimentStatus
 from apps.experiments.queries.experiments import ACTIVE
-from apps.experiments.queries.figures import Progress
-from apps.experiments.schemas import RowFigures, RunResults, Totals
+from apps.experiments.queries.figures import total_of
+from apps.experiments.queries.progress import Progress
+from apps.experiments.schemas import RowFigures, RunResults, StrategyFigures, Totals
 from apps.experiments.strategies import title_of
 
 TABS = (
@@ -25,23 +26,28 @@ TABS = (
 ENDED = (ExperimentStatus.COMPLETED, ExperimentStatus.FAILED, ExperimentStatus.CANCELLED)
 
 
-def _half(figures: RowFigures | Totals) -> float | None:
-    if figures.macro_low is None or figures.macro_high is None:
-        return None
-    return (figures.macro_high - figures.macro_low) / 2
-
-
 @dataclass(frozen=True)
-class FigureRow:
-    """A row's figures with its strategy's title."""
+class FigureGroup:
+    """The rows of one strategy, a seed each, and its figures over all of them."""
 
     title: str
-    figures: RowFigures
+    figures: StrategyFigures
+    rows: Sequence[RowFigures]
 
     @property
-    def macro_half(self) -> float | None:
-        """Half the width of the macro interval."""
-        return _half(self.figures)
+    def tasks(self) -> int:
+        """Its cells."""
+        return sum(row.tasks for row in self.rows)
+
+    @property
+    def dollars(self) -> float | None:
+        """What they cost."""
+        return total_of(row.dollars for row in self.rows)
+
+    @property
+    def joules(self) -> float | None:
+        """The energy they took."""
+        return total_of(row.joules for row in self.rows)
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class RunPage:
 
     @property
     def status(self) -> str:
-        """The state shown: of the run, where there is one."""
+        """The state of the run, where there is one."""
         return self.run.status if self.run else self.experiment.status
 
     @property
@@ -66,14 +72,21 @@ class RunPage:
         return self.results.totals if self.results else None
 
     @property
-    def macro_half(self) -> float | None:
-        """Half the width of the interval of the headline figure."""
-        return _half(self.totals) if self.totals else None
+    def state(self) -> str:
+        """The state shown: a run of which no cell can run yet is queued, or prepares."""
+        waiting = self.progress.waiting_for if self.progress else None
+        return waiting.state if waiting else self.status
 
     @property
-    def rows(self) -> list[FigureRow]:
-        """The figures of each row."""
-        return [FigureRow(title_of(row.strategy), row) for row in self.results.rows] if self.results else []
+    def groups(self) -> list[FigureGroup]:
+        """The figures of each strategy, seed by seed."""
+        if self.results is None:
+            return []
+        rows = self.results.rows
+        return [
+            FigureGroup(title_of(one.strategy), one, [row for row in rows if row.strategy == one.strategy])
+            for one in self.results.strategies
+        ]
 
     @property
     def is_latest(self) -> bool:
@@ -88,7 +101,13 @@ class RunPage:
     @property
     def is_settled(self) -> bool:
         """Whether every cell has ended (a cancelled run settles a moment after the cancel)."""
-        return self.progress is None or self.progress.done >= self.progress.total
+        return self.progress is None or self.progress.settled
+
+    @property
+    def stopping(self) -> int:
+        """How many cells still run although they should not: they stop within seconds."""
+        stops = self.status in (ExperimentStatus.PAUSED, ExperimentStatus.CANCELLED)
+        return self.progress.running if self.progress and stops else 0
 
     @property
     def can_write(self) -> bool:
@@ -101,11 +120,18 @@ class RunPage:
         return self.user.has_role(Role.RESEARCHER)
 
     @property
-    def retriable(self) -> bool:
-        """Whether some cells failed, timed out or were cancelled and nothing forbids to do them again."""
-        if not self.is_latest or self.results is None or self.status == ExperimentStatus.PAUSED:
-            return False
-        return self.results.totals.failures > 0 or self.status == ExperimentStatus.CANCELLED
+    def retriable(self) -> str:
+        """What can be done again, in words: "3 failed", "8 cancelled"; empty where nothing can."""
+        totals = self.totals
+        if not self.is_latest or totals is None or self.status == ExperimentStatus.PAUSED:
+            return ""
+        counted = ((totals.failures, "failed"), (totals.cancelled, "cancelled"))
+        return ", ".join(f"{number:,} {word}" for number, word in counted if number)
+
+    @property
+    def retry_label(self) -> str:
+        """What the button that does so says."""
+        return f"Retry {self.retriable}"
 
     @property
     def ended(self) -> bool:
@@ -130,14 +156,7 @@ def run_page(*, experiment: Experiment, number: int | None, user: User) -> RunPa
     if run is None:
         return RunPage(experiment, None, [], None, None, user)
     progress = queries.progress_of([run])[run.run_id]
-    return RunPage(experiment, run, numbers, progress, results_of(run, progress), user)
-
-
-def results_of(run: ExperimentRun, progress: Progress) -> RunResults:
-    """Stored when the run has ended, computed while it has not."""
-    if run.status in ENDED and run.metrics and progress.done >= progress.total:
-        return RunResults.model_validate(run.metrics)
-    return queries.run_figures(run_id=run.run_id, number=run.number)
+    return RunPage(experiment, run, numbers, progress, queries.results_of([run])[run.run_id], user)
 
 
 def tabs(page: RunPage) -> list[dict[str, Any]]:

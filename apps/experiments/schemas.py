@@ -77,9 +77,14 @@ class Answer(BaseModel):
     details: dict[str, Any] = Field(default_factory=dict)
 
 
+RESULTS_VERSION = 2
+"""Raise it when stored figures mean something else: those of older versions are computed anew."""
+
+
 class RowFigures(BaseModel):
     """One strategy with one seed over a run's tasks. Shares run 0..1; intervals are Wilson's at 95 %.
 
+    `done` cells were worked on to an end; `cancelled` ones were not, though what they used is in the sums.
     What nobody measured is null, never 0: shares while nothing is scored, costs while nothing has ended.
     """
 
@@ -87,6 +92,7 @@ class RowFigures(BaseModel):
     seed: int
     tasks: int
     done: int
+    cancelled: int
     scored: int
     outputs: int
     macro: float | None
@@ -102,19 +108,43 @@ class RowFigures(BaseModel):
     failures: int
     nothing_found: int
     core_seconds: float | None
+    core_seconds_per_task: float | None
+    core_seconds_most: float | None
     wall_seconds: float | None
     dollars: float | None
+    dollars_per_task: float | None
     joules: float | None
+    joules_per_task: float | None
+
+
+class StrategyFigures(BaseModel):
+    """One strategy over all its seeds: a task counts with its mean over them, so that no seed stands for the others.
+
+    `tasks` are those scored, which is what the interval counts; costs are those of one answer.
+    """
+
+    strategy: str
+    seeds: int
+    done: int
+    tasks: int
+    macro: float | None
+    macro_low: float | None
+    macro_high: float | None
+    failures: int
+    core_seconds_per_task: float | None
+    dollars_per_task: float | None
+    joules_per_task: float | None
 
 
 class Totals(BaseModel):
     """A run as a whole. `macro` averages each task over its rows first, so that the interval counts tasks, not cells.
 
-    Null where nothing was measured, as in `RowFigures`.
+    `..._per_task` are of cells that are done. Null where nothing was measured, as in `RowFigures`.
     """
 
     cells: int
     done: int
+    cancelled: int
     tasks: int
     scored_tasks: int
     macro: float | None
@@ -128,32 +158,21 @@ class Totals(BaseModel):
     dollars_per_task: float | None
     joules_per_correct: float | None
     core_seconds_per_task: float | None
+    core_seconds_most: float | None
     energy_method: str = "estimated"
 
 
-class StrategyFigures(BaseModel):
-    """One strategy over a run's tasks, its seeds pooled: a task counts with the mean over the seeds.
+class RunResults(BaseModel):
+    """Stored as `Experiment.results` and `ExperimentRun.metrics` when a run ends; computed live before.
 
-    `tasks` are those scored, which is what the interval counts; costs are those of one answer.
+    `task_set` is the same for runs over the same tasks in the same versions: only their scores can be compared. It is
+    null while the run has not ended.
     """
 
-    strategy: str
-    seeds: int
-    tasks: int
-    macro: float | None
-    macro_low: float | None
-    macro_high: float | None
-    dollars_per_task: float | None
-    joules_per_task: float | None
-    core_seconds_per_task: float | None
-
-
-class RunResults(BaseModel):
-    """Stored as `Experiment.results` and `ExperimentRun.metrics` when a run ends; computed live before."""
-
-    version: int = 1
+    version: int = RESULTS_VERSION
     run_id: str
     number: int
+    task_set: str | None = None
     rows: list[RowFigures]
-    strategies: list[StrategyFigures] = []
+    strategies: list[StrategyFigures]
     totals: Totals

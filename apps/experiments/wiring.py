@@ -8,12 +8,14 @@ from apps.core.jobs import kinds, reports, upkeep
 from apps.core.jobs.kinds import Kind
 from apps.experiments import live, observatory, search, task_tab
 from apps.experiments.engine import registry
+from apps.experiments.kind import KIND, QUEUE
 from apps.experiments.models import TaskSubmission
 from apps.experiments.queries.subjects import jobs_matching, run_subjects, solve_subjects
 from apps.experiments.reports import CellEnd
 from apps.experiments.services.cells import on_finish, on_status
 from apps.experiments.services.lost import lost_cells_close
-from apps.experiments.services.runs import KIND, on_retry
+from apps.experiments.services.runs import on_retry
+from apps.experiments.services.settle import figures_renew
 from apps.experiments.strategies import title_of
 from apps.tasks.registry import TaskTab, solved_tasks_register, task_tab_register
 
@@ -24,6 +26,7 @@ def register() -> None:
         Kind(
             name=KIND,
             title="Solve a task",
+            queue=QUEUE,
             runner="workers.experiments",
             subjects=solve_subjects,
             groups=run_subjects,
@@ -35,6 +38,7 @@ def register() -> None:
     )
     reports.register(CellEnd)
     upkeep.register("cells whose job has ended", lost_cells_close)
+    upkeep.register("figures of an earlier version", figures_renew)
     solved_tasks_register(_solved_tasks, lambda: [(name, title_of(name)) for name in registry.names()])
     task_tab_register(
         TaskTab(name="submissions", title="Submissions", order=10, render=task_tab.render, count=task_tab.count)

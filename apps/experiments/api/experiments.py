@@ -37,7 +37,6 @@ from apps.experiments.api.shapes import (
     submission_item,
 )
 from apps.experiments.models import Experiment, ExperimentRun
-from apps.experiments.queries.experiments import ACTIVE
 from apps.experiments.schemas import ExperimentSpec
 from apps.experiments.services import ExperimentChanges
 
@@ -117,15 +116,11 @@ def get_experiment(request: HttpRequest, experiment_id: str) -> Any:
 def _detail(experiment_id: str) -> dict[str, Any]:
     experiment = services.experiment_get(experiment_id=experiment_id)
     run = queries.run_of(experiment)
-    live = run is not None and run.status in ACTIVE
-    results = (
-        queries.run_figures(run_id=run.run_id, number=run.number).model_dump(mode="json") if run and live else None
-    )
-    progress = queries.progress_of([run])[run.run_id] if run else None
+    results = queries.results_of([run])[run.run_id].model_dump(mode="json") if run else {}
     return experiment_out(
         experiment,
-        results=results if results is not None else experiment.results,
-        progress=progress,
+        results=results,
+        progress=queries.progress_of([run])[run.run_id] if run else None,
         run_id=run.run_id if run else None,
     )
 

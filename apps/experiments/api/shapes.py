@@ -18,7 +18,7 @@ from apps.experiments.models import (
     StrategyMetric,
     TaskSubmission,
 )
-from apps.experiments.queries.figures import Progress
+from apps.experiments.queries.progress import Progress
 
 TaskStatus = Literal["pending", "in_progress", "completed", "failed", "timeout"]
 ExperimentWord = Literal["created", "in_progress", "completed", "failed"]
@@ -50,9 +50,11 @@ class ProgressOut(Schema):
     """How far the latest run is."""
 
     total: int
-    done: int
+    done: int = Field(description="Worked on to an end: answered, failed or timed out.")
+    cancelled: int
     running: int
     waiting: int
+    waiting_for: str | None = Field(description="What keeps a run back of which no cell runs; null otherwise.")
     cells_per_second: float
     eta_seconds: float | None
 
@@ -71,6 +73,8 @@ class ExperimentItem(Schema):
     state: str = Field(description="Our own word: also paused and cancelled.")
     reason: str | None
     macro: float | None = Field(description="Mean share of test outputs solved, two attempts each, 0..1.")
+    macro_low: float | None = Field(description="Its 95 % Wilson interval over tasks.")
+    macro_high: float | None
     dollars: float | None
     progress: ProgressOut | None
     created_by: str
@@ -221,8 +225,10 @@ def progress_out(progress: Progress | None) -> dict[str, Any] | None:
     return {
         "total": progress.total,
         "done": progress.done,
+        "cancelled": progress.cancelled,
         "running": progress.running,
         "waiting": progress.waiting,
+        "waiting_for": progress.waiting_for.words if progress.waiting_for else None,
         "cells_per_second": progress.rate,
         "eta_seconds": progress.eta_seconds,
     }
@@ -253,6 +259,8 @@ def experiment_item(row: Any) -> dict[str, Any]:
         **_head(row.experiment),
         "strategies": row.strategies,
         "macro": row.macro,
+        "macro_low": row.macro_low,
+        "macro_high": row.macro_high,
         "dollars": row.dollars,
         "progress": progress_out(row.progress),
     }

@@ -3,7 +3,7 @@
 from apps.experiments.queries.cells import CellDetail, attempts_of, cell_detail, solve_get, tests_of
 from apps.experiments.queries.curves import Curve, curves
 from apps.experiments.queries.experiments import ExperimentRow, experiments_filtered, owners, rows_of, run_of
-from apps.experiments.queries.figures import Progress, progress_of, run_figures
+from apps.experiments.queries.figures import results_of
 from apps.experiments.queries.log import log_lines
 from apps.experiments.queries.matrix import SYMBOLS, Cell, Matrix, cells_of_jobs, matrix
 from apps.experiments.queries.observatory import (
@@ -13,6 +13,7 @@ from apps.experiments.queries.observatory import (
     recently_finished,
     running,
 )
+from apps.experiments.queries.progress import Preparation, Progress, Waiting, preparation, progress_of, slots
 from apps.experiments.queries.submissions import submission_get, submissions_filtered, submissions_of_task
 from apps.experiments.queries.truths import TaskContent, task_content
 
@@ -25,8 +26,10 @@ __all__ = [
     "ExperimentRow",
     "Matrix",
     "Outcome",
+    "Preparation",
     "Progress",
     "TaskContent",
+    "Waiting",
     "attempts_of",
     "cell_detail",
     "cells_of_jobs",
@@ -36,12 +39,14 @@ __all__ = [
     "log_lines",
     "matrix",
     "owners",
+    "preparation",
     "progress_of",
     "recently_finished",
+    "results_of",
     "rows_of",
-    "run_figures",
     "run_of",
     "running",
+    "slots",
     "solve_get",
     "submission_get",
     "submissions_filtered",

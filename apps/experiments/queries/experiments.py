@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Avg, FloatField, Q, QuerySet, Value
+from django.db.models import FloatField, Q, QuerySet, Value
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, NullIf
 
 from apps.core.errors import NotFound
-from apps.experiments.models import Experiment, ExperimentRun, ExperimentStatus, Solve
-from apps.experiments.queries.figures import Progress, progress_of
+from apps.experiments.models import Experiment, ExperimentRun, ExperimentStatus
+from apps.experiments.queries.figures import results_computed, results_stored
+from apps.experiments.queries.progress import Progress, progress_of
+from apps.experiments.schemas import RunResults, Totals
 
 
 def _measured(figure: str) -> Cast:
@@ -47,10 +49,33 @@ class ExperimentRow:
     experiment: Experiment
     run: ExperimentRun | None
     progress: Progress | None
-    macro: float | None
-    macro_low: float | None
-    macro_high: float | None
-    dollars: float | None
+    totals: Totals | None
+
+    @property
+    def macro(self) -> float | None:
+        """Mean share of test outputs solved; null where nothing is scored."""
+        return self.totals.macro if self.totals else None
+
+    @property
+    def macro_low(self) -> float | None:
+        """The lower end of its interval."""
+        return self.totals.macro_low if self.totals else None
+
+    @property
+    def macro_high(self) -> float | None:
+        """The upper end of its interval."""
+        return self.totals.macro_high if self.totals else None
+
+    @property
+    def dollars(self) -> float | None:
+        """What it has cost so far."""
+        return self.totals.dollars if self.totals else None
+
+    @property
+    def state(self) -> str:
+        """The state a person is shown: a run of which no cell can run yet is queued, or prepares."""
+        waiting = self.progress.waiting_for if self.progress else None
+        return waiting.state if waiting else self.experiment.status
 
     @property
     def strategies(self) -> list[str]:
@@ -80,41 +105,38 @@ def experiments_matching(found: QuerySet[Experiment], text: str) -> QuerySet[Exp
 
 
 def rows_of(experiments: Sequence[Experiment]) -> list[ExperimentRow]:
-    """Each with its latest run, progress and score: three statements more, however many."""
+    """Each with its latest run, progress and figures: four statements more, however many, and a few while some wait."""
     runs = {
         run.experiment_id: run
         for run in ExperimentRun.objects.filter(experiment__in=[e.pk for e in experiments])
         .defer(*_HEAVY_RUN)
         .order_by("number")
     }
-    active = [run for run in runs.values() if run.status in ACTIVE]
-    progress = progress_of(active) if active else {}
-    live = (
-        dict(
-            Solve.objects.filter(run__in=[run.run_id for run in active], score__isnull=False)
-            .values_list("run_id")
-            .annotate(mean=Avg("score"))
-            .order_by("run_id")
-        )
-        if active
-        else {}
-    )
-    return [_row(e, runs.get(e.pk), progress, live) for e in experiments]
+    kept = {e.pk: _kept(e, runs.get(e.pk)) for e in experiments}
+    moving = [run for pk, run in runs.items() if kept[pk] is None]
+    progress = progress_of(moving) if moving else {}
+    computed = results_computed(moving)
+    return [_row(e, runs.get(e.pk), kept[e.pk], progress, computed) for e in experiments]
+
+
+def _kept(experiment: Experiment, run: ExperimentRun | None) -> RunResults | None:
+    stored = results_stored(experiment.results)
+    return stored if stored and run and stored.run_id == run.run_id else None
 
 
 def _row(
-    experiment: Experiment, run: ExperimentRun | None, progress: dict[str, Progress], live: dict[str, Any]
+    experiment: Experiment,
+    run: ExperimentRun | None,
+    kept: RunResults | None,
+    progress: dict[str, Progress],
+    computed: dict[str, RunResults],
 ) -> ExperimentRow:
-    totals = (experiment.results or {}).get("totals", {})
-    moves = run is not None and run.run_id in progress
+    results = kept or (computed.get(run.run_id) if run else None)
     return ExperimentRow(
         experiment=experiment,
         run=run,
-        progress=progress.get(run.run_id) if run else None,
-        macro=live.get(run.run_id) if run and moves else totals.get("macro"),
-        macro_low=None if moves else totals.get("macro_low"),
-        macro_high=None if moves else totals.get("macro_high"),
-        dollars=totals.get("dollars"),
+        progress=progress.get(run.run_id) if run and run.status in ACTIVE else None,
+        totals=results.totals if results else None,
     )
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from apps.experiments.models import Experiment, ExperimentRun, ExperimentStatus
+from apps.experiments.models import Experiment, ExperimentStatus
 from apps.experiments.queries.experiments import ACTIVE, ExperimentRow, experiments_filtered, rows_of
-from apps.experiments.queries.figures import pooled
-from apps.experiments.schemas import RunResults, StrategyFigures
+from apps.experiments.queries.figures import results_stored
+from apps.experiments.schemas import StrategyFigures
 
 ENDED = (ExperimentStatus.COMPLETED, ExperimentStatus.FAILED, ExperimentStatus.CANCELLED)
 LEAST_TASKS = 10
@@ -79,36 +78,19 @@ def recently_finished(*, since: datetime | None = None, limit: int = 10) -> list
 def comparisons(*, limit: int) -> list[Comparison]:
     """The latest finished experiments by the tasks they ran on: the set most of them share first, the latest among equals.
 
-    From their stored results; two statements, of which the second asks only for runs not met before.
+    From their stored results, in one statement.
     """
     rows = (
         Experiment.objects.filter(status=ExperimentStatus.COMPLETED)
         .order_by("-completed_at", "-pk")
         .values_list("experiment_id", "name", "results")[:limit]
     )
-    read = [(pk, name, RunResults.model_validate(results)) for pk, name, results in rows if results]
-    sets = task_sets([results.run_id for _, _, results in read])
     found: dict[tuple[str, int], list[Outcome]] = {}
-    for experiment_id, name, results in read:
-        for figures in results.strategies or pooled(results.rows):
-            if figures.macro is not None and results.run_id in sets:
-                key = (sets[results.run_id], figures.tasks)
+    for experiment_id, name, stored in rows:
+        results = results_stored(stored)
+        for figures in results.strategies if results else ():
+            if results and results.task_set and figures.macro is not None:
+                key = (results.task_set, figures.tasks)
                 found.setdefault(key, []).append(Outcome(experiment_id, name, figures))
     groups = [Comparison(f"{key}-{tasks}", tasks, outcomes) for (key, tasks), outcomes in found.items()]
     return sorted(groups, key=lambda group: -group.experiments)
-
-
-_sets: dict[str, str] = {}
-_MOST_SETS = 10_000
-
-
-def task_sets(run_ids: Sequence[str]) -> dict[str, str]:
-    """A short name of the set of tasks of each run: equal for equal sets. Frozen with the run, so remembered for good."""
-    known = {run_id: _sets[run_id] for run_id in run_ids if run_id in _sets}
-    missing = [run_id for run_id in run_ids if run_id not in known]
-    rows = ExperimentRun.objects.filter(pk__in=missing).values_list("run_id", "task_ids") if missing else ()
-    fresh = {run_id: hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:10] for run_id, ids in rows}
-    if len(_sets) > _MOST_SETS:
-        _sets.clear()
-    _sets.update(fresh)
-    return known | fresh

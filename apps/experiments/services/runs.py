@@ -13,8 +13,9 @@ from apps.core.access import require_owner
 from apps.core.errors import Conflict, NotFound
 from apps.core.ids import new_solve_id
 from apps.core.jobs import JobSpec, jobs_enqueue, topic_cancel, topic_pause, topic_resume
-from apps.core.models import ACTIVE_STATUSES, Job, User
+from apps.core.models import ACTIVE_STATUSES, Job, JobStatus, User
 from apps.core.sql import finish_time
+from apps.experiments.kind import KIND
 from apps.experiments.models import (
     TERMINAL_SOLVES,
     Experiment,
@@ -30,7 +31,6 @@ from apps.experiments.strategies import versioned
 from apps.tasks.criteria import tasks_matching
 from apps.tasks.models import ArcTask
 
-KIND = "solve"
 BATCH = 500
 RETRIABLE = (SolveStatus.FAILED, SolveStatus.TIMEOUT, SolveStatus.CANCELLED)
 
@@ -139,12 +139,13 @@ def latest_run(experiment: Experiment) -> ExperimentRun:
 
 
 @transaction.atomic
-def experiment_pause(*, experiment: Experiment, by: User) -> None:
-    """Hold what waits; what runs goes back to waiting."""
+def experiment_pause(*, experiment: Experiment, by: User) -> int:
+    """Hold what waits; what runs is stopped and waits too, to begin afresh. How many cells that are."""
     require_owner(by, experiment.created_by_id)
     _jobs_hold(experiment)
     run = _move(experiment, frm=(ExperimentStatus.IN_PROGRESS,), to=ExperimentStatus.PAUSED, verb="paused")
     topic_pause(topic=run.run_id, by=by)
+    return _running(run)
 
 
 @transaction.atomic
@@ -157,8 +158,8 @@ def experiment_resume(*, experiment: Experiment, by: User) -> None:
 
 
 @transaction.atomic
-def experiment_cancel(*, experiment: Experiment, by: User) -> None:
-    """Stop for good: what waits ends now, what runs is stopped; what was solved stays."""
+def experiment_cancel(*, experiment: Experiment, by: User) -> int:
+    """Stop for good: what waits ends now, what was solved stays, what runs is stopped. How many cells that are."""
     require_owner(by, experiment.created_by_id)
     _jobs_hold(experiment)
     _rows_hold(Solve.objects.filter(run=latest_run(experiment), finished_at__isnull=True))
@@ -166,6 +167,11 @@ def experiment_cancel(*, experiment: Experiment, by: User) -> None:
     topic_cancel(topic=run.run_id, by=by)
     lost_cells_close(run_id=run.run_id)
     run_settle(run_id=run.run_id)
+    return _running(run)
+
+
+def _running(run: ExperimentRun) -> int:
+    return Job.objects.filter(topic=run.run_id, status=JobStatus.RUNNING).count()
 
 
 def _jobs_hold(experiment: Experiment) -> None:
@@ -259,8 +265,9 @@ def _reopen(experiment: Experiment, run: ExperimentRun, cells: Sequence[Solve], 
         )
     old = ExperimentRun.objects.values_list("status", flat=True).get(pk=run.pk)
     again = {"status": ExperimentStatus.IN_PROGRESS, "completed_at": None}
-    ExperimentRun.objects.filter(pk=run.pk).update(**again, error_log=None)
-    Experiment.objects.filter(pk=experiment.pk).update(**again)
+    # What was kept at the end no longer holds; figures are computed until the next one.
+    ExperimentRun.objects.filter(pk=run.pk).update(**again, error_log=None, metrics={})
+    Experiment.objects.filter(pk=experiment.pk).update(**again, results={})
     if old != ExperimentStatus.IN_PROGRESS:
         status_emit(run_id=run.run_id, old=old, new=ExperimentStatus.IN_PROGRESS)
 

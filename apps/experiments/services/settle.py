@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from django.db import transaction
+
 from apps.core.jobs import event_emit
 from apps.core.jobs.reports import StatusChange
 from apps.core.sql import finish_time
@@ -16,9 +18,12 @@ from apps.experiments.models import (
     SolveStatus,
     TaskSubmission,
 )
-from apps.experiments.queries.figures import run_figures
+from apps.experiments.queries.figures import results_computed, task_set
+from apps.experiments.schemas import RESULTS_VERSION
 
 ACTIVE = (ExperimentStatus.IN_PROGRESS, ExperimentStatus.PAUSED)
+ENDED = (ExperimentStatus.COMPLETED, ExperimentStatus.FAILED, ExperimentStatus.CANCELLED)
+RENEWED_AT_ONCE = 20
 
 
 def runs_settle(*, run_ids: Iterable[str]) -> None:
@@ -37,22 +42,41 @@ def run_settle(*, run_id: str) -> bool:
     run = rows.get(run_id=run_id)
     if cell_is_open(run_id=run_id):
         return False
-    results = run_figures(run_id=run_id, number=run.number).model_dump(mode="json")
-    ExperimentRun.objects.filter(run_id=run_id).update(metrics=results)
+    figures_keep(run)
     ended, log = _verdict(run_id)
     changed = ExperimentRun.objects.filter(run_id=run_id, status__in=ACTIVE).update(
         status=ended, completed_at=finish_time(), error_log=log
     )
-    if not ExperimentRun.objects.filter(experiment_id=run.experiment_id, number__gt=run.number).exists():
-        # A cancelled run may settle when the experiment already runs again: its figures are then its own only.
-        Experiment.objects.filter(pk=run.experiment_id).update(results=results)
-        if changed:
-            Experiment.objects.filter(pk=run.experiment_id, status__in=ACTIVE).update(
-                status=ended, completed_at=finish_time()
-            )
     if changed:
+        Experiment.objects.filter(pk=run.experiment_id, status__in=ACTIVE).update(
+            status=ended, completed_at=finish_time()
+        )
         status_emit(run_id=run_id, old=run.status, new=ended)
     return bool(changed)
+
+
+def figures_keep(run: ExperimentRun) -> None:
+    """Keep the figures of a run all of whose cells have ended; the experiment shows those of its latest run."""
+    found = results_computed([run])[run.run_id].model_copy(update={"task_set": task_set(run_id=run.run_id)})
+    results = found.model_dump(mode="json")
+    ExperimentRun.objects.filter(pk=run.run_id).update(metrics=results)
+    later = ExperimentRun.objects.filter(experiment_id=run.experiment_id, number__gt=run.number)
+    if not later.exists():  # a cancelled run may settle when the experiment already runs again
+        Experiment.objects.filter(pk=run.experiment_id).update(results=results)
+
+
+def figures_renew() -> int:
+    """Compute anew what an earlier version kept, some runs at a time; how many there were."""
+    stale = ExperimentRun.objects.filter(status__in=ENDED).exclude(metrics__version=RESULTS_VERSION)
+    renewed = 0
+    for run_id in stale.order_by("pk").values_list("pk", flat=True)[:RENEWED_AT_ONCE]:
+        with transaction.atomic():
+            held = ExperimentRun.objects.select_for_update().filter(pk=run_id)
+            run = held.only("number", "status", "experiment_id").first()
+            if run is not None and not cell_is_open(run_id=run_id):
+                figures_keep(run)
+                renewed += 1
+    return renewed
 
 
 def cell_is_open(*, run_id: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -14,25 +15,42 @@ from apps.core.access import member, page_role
 from apps.core.errors import Conflict, Invalid
 from apps.core.models import User
 from apps.core.returning import back
+from apps.core.words import plural
 from apps.experiments import queries, services
 from apps.experiments.models import Experiment
 
 
 @dataclass(frozen=True)
 class Action:
-    """A service and what to say when it is done; `{}` stands for what it answers."""
+    """A service, and what to say when it is done, given its answer."""
 
-    do: Callable[..., object]
-    said: str
+    do: Callable[..., Any]
+    said: Callable[[Any], str]
+
+
+def _are(number: int, words: str) -> str:
+    return f"{plural(number, words)} {'is' if number == 1 else 'are'}"
+
+
+def _paused(running: int) -> str:
+    if not running:
+        return "Paused. No cell was running; what waits stays where it is."
+    again = "begins" if running == 1 else "begin"
+    return f"Paused. {_are(running, 'running cell')} stopped and {again} afresh when you resume."
+
+
+def _cancelled(running: int) -> str:
+    stopped = f" {_are(running, 'running cell')} being stopped." if running else ""
+    return f"Cancelled. What was solved stays.{stopped}"
 
 
 ACTIONS = {
-    "start": Action(services.experiment_start, "Started."),
-    "pause": Action(services.experiment_pause, "Paused: what runs stops within two seconds."),
-    "resume": Action(services.experiment_resume, "Going on."),
-    "cancel": Action(services.experiment_cancel, "Cancelled. What was solved stays."),
-    "retry": Action(services.experiment_retry_failed, "{} cells are queued again."),
-    "rerun": Action(services.experiment_rerun, "A new run has started."),
+    "start": Action(services.experiment_start, lambda _: "Started."),
+    "pause": Action(services.experiment_pause, _paused),
+    "resume": Action(services.experiment_resume, lambda _: "Going on."),
+    "cancel": Action(services.experiment_cancel, _cancelled),
+    "retry": Action(services.experiment_retry_failed, lambda number: f"{_are(number, 'cell')} queued again."),
+    "rerun": Action(services.experiment_rerun, lambda _: "A new run has started."),
 }
 
 
@@ -52,7 +70,7 @@ def act(request: HttpRequest, experiment_id: str, action: str) -> HttpResponse:
     except (Conflict, Invalid) as refusal:
         messages.error(request, refusal.message)
     else:
-        messages.success(request, chosen.said.format(answer))
+        messages.success(request, chosen.said(answer))
     return _back(request, experiment)
 
 

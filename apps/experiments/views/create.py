@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.core.access import member, page_role, require_owner
 from apps.core.errors import Conflict
-from apps.core.models import Worker
-from apps.experiments import services
+from apps.experiments import queries, services
 from apps.experiments.forms import Draft
 from apps.experiments.models import Experiment, ExperimentStatus
 from apps.experiments.schemas import ExperimentSpec
 from apps.tasks.queries import splits
-
-WORKER_SEEN = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -43,17 +38,11 @@ def _datasets() -> list[str]:
     return sorted({split.dataset for split in splits()})
 
 
-def _slots() -> int:
-    """How many solves the workers now alive can do at once."""
-    alive = Worker.objects.filter(last_seen_at__gte=timezone.now() - WORKER_SEEN)
-    return sum(worker.slots.get("cpu", 0) for worker in alive)
-
-
 def _estimate(draft: Draft) -> Estimate | None:
     checked, spec = draft.checked, draft.spec
     if checked is None or spec is None:
         return None
-    return Estimate(checked.tasks, checked.cells, checked.cells * spec.seconds_per_task, _slots())
+    return Estimate(checked.tasks, checked.cells, checked.cells * spec.seconds_per_task, queries.slots())
 
 
 @page_role("researcher")

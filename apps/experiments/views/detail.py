@@ -78,6 +78,15 @@ def matrix_context(run: ExperimentRun | None) -> dict[str, Any]:
 
 @page_role("viewer")
 @require_GET
+def standing(request: HttpRequest, experiment_id: str) -> HttpResponse:
+    """State, buttons and figures as fragments, for a page whose run waits: what it waits for happens outside its own log."""
+    page = read_page(request, experiment_id)
+    context = {"page": page, "experiment": page.experiment, "run": page.run, "oob": True}
+    return render(request, "experiments/_standing.html", context)
+
+
+@page_role("viewer")
+@require_GET
 def matrix(request: HttpRequest, experiment_id: str) -> HttpResponse:
     """A row a strategy and seed, a column a task."""
     page = read_page(request, experiment_id)

@@ -10,7 +10,7 @@ import pytest
 from apps.core.jobs import upkeep
 from apps.core.models import Job, JobEvent, SystemEvent, User
 from apps.experiments.models import Experiment, ExperimentResult, Solve, TaskSubmission
-from apps.experiments.queries.figures import run_figures
+from apps.experiments.queries import results_of
 from apps.experiments.services import (
     cell_retry,
     cells,
@@ -56,7 +56,7 @@ def test_upkeep_closes_it_with_the_reason_and_ends_the_run(forgetful: Experiment
     assert answer.predictions == []
     forgetful.refresh_from_db()
     assert forgetful.status == "completed"
-    assert run_figures(run_id=cell.run_id, number=1).totals.failures == 1
+    assert results_of([cell.run])[cell.run_id].totals.failures == 1
     assert JobEvent.objects.filter(topic=cell.run_id, payload__has_key="solve_id", payload__status="failed").exists()
     assert upkeep.look_after_all() == {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from apps.core.errors import NotFound
 from apps.core.live.log import Event, Position
 from apps.core.models import JobEvent, User
 from apps.experiments import live, queries
-from apps.experiments.models import Experiment
+from apps.experiments.models import Experiment, ExperimentRun
 from apps.tasks.models import ArcTask
 from tests.apps.experiments.conftest import cells, end, make_task
 
@@ -113,13 +113,13 @@ def test_figures_are_computed_once_an_event_whoever_watches(
     make: Make, tasks: list[ArcTask], owner: User, viewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed: list[str] = []
-    run_figures = queries.run_figures
+    results_of = queries.results_of
 
-    def counted(**named: Any) -> Any:
-        computed.append(named["run_id"])
-        return run_figures(**named)
+    def counted(runs: Sequence[ExperimentRun]) -> Any:
+        computed.extend(run.run_id for run in runs)
+        return results_of(runs)
 
-    monkeypatch.setattr("apps.experiments.queries.run_figures", counted)
+    monkeypatch.setattr(queries, "results_of", counted)
     made = make()
     key, since = f"{made.runs.get().run_id}:detail", last()
     end(cells(made)[0])

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from apps.core.jobs import upkeep
 from apps.core.models import User
 from apps.core.words import interval, money, pct
 from apps.experiments import observatory
 from apps.experiments.models import Experiment, Solve
-from apps.experiments.queries.figures import pooled
 from apps.experiments.queries.observatory import comparisons
 from apps.tasks.models import ArcTask
 from tests.apps.experiments.conftest import answer_of, cells, end, make_task
@@ -144,19 +144,18 @@ def _better(experiment: Experiment) -> dict[str, Any]:
     return results
 
 
-def test_results_stored_before_seeds_were_pooled_are_pooled_when_read(
+def test_results_of_an_earlier_version_are_compared_again_once_they_are_renewed(
     make: Make, tasks: list[ArcTask], viewer: User
 ) -> None:
     experiment = make(seeds=[0, 1])
     run_to_its_end(experiment)
-    kept = {name: value for name, value in experiment.results.items() if name != "strategies"}
-    Experiment.objects.filter(pk=experiment.pk).update(results=kept)
+    old = {**experiment.results, "version": 1}
+    Experiment.objects.filter(pk=experiment.pk).update(results=old)
+    experiment.runs.update(metrics=old)
+    assert comparisons(limit=40) == []
+    upkeep.look_after_all()
     (comparison,) = comparisons(limit=40)
     assert [one.macro for one in comparison.outcomes] == [0.25]
-
-
-def test_pooling_nothing_is_nothing() -> None:
-    assert pooled([]) == []
 
 
 def test_a_welcome_stands_until_the_first_experiment(make: Make, tasks: list[ArcTask], viewer: User) -> None:

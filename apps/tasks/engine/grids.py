@@ -30,10 +30,12 @@ def _check_side(count: int, noun: str, field: str) -> None:
 def _check_cell(value: Any, field: str, row: int, column: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise InvalidGrid(
-            f"{field}: row {row}, column {column} holds {value!r}; use a whole number from 0 to {COLOURS - 1}."
+            f"{field}: row {row}, column {column} holds {repr(value)[:60]}; use a whole number from 0 to {COLOURS - 1}."
         )
     if not 0 <= value < COLOURS:
-        raise InvalidGrid(f"{field}: row {row}, column {column} holds {value}; colours run from 0 to {COLOURS - 1}.")
+        raise InvalidGrid(
+            f"{field}: row {row}, column {column} holds {str(value)[:60]}; colours run from 0 to {COLOURS - 1}."
+        )
 
 
 def parse_grid(value: Any, field: str = "grid") -> Grid:

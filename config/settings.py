@@ -192,6 +192,9 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "apps.core.views.errors.csrf_failure"
 
+FILE_UPLOAD_HANDLERS = ["apps.core.uploads.OneFileUploadHandler"]
+DATA_UPLOAD_MAX_NUMBER_FILES = None  # the handler counts, and says so without losing the form
+
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -11,8 +11,7 @@ class TasksConfig(AppConfig):
     label = "tasks"
 
     def ready(self) -> None:
-        """Make this app's tabs and its part of the search known."""
-        from apps.tasks import search, tabs  # needs the models
+        """Make known what this app has."""
+        from apps.tasks import wiring  # needs the models
 
-        tabs.register()
-        search.register()
+        wiring.register()

@@ -6,8 +6,10 @@ from typing import Any
 
 from django import forms
 
-from apps.tasks.content import RAW_ID
+from apps.tasks.engine import names
 from apps.tasks.models import TaskSource
+
+AS_SAID = "as the files say, else training"
 
 
 class _SeveralFiles(forms.ClearableFileInput):
@@ -32,9 +34,17 @@ class UploadForm(forms.Form):
         label="Files",
         required=False,
         allow_empty_file=True,
-        max_length=255,
-        help_text="Task files, a zip of them, or Kaggle's challenges with their solutions. A task file's name is its id.",
+        help_text="Task files, archives of them (zip, tar.gz, json.gz), lists, JSON lines, or Kaggle's challenges with "
+        "their solutions. A task file's name is its id.",
     )
+    folder = _FilesField(
+        label="Or a folder",
+        required=False,
+        allow_empty_file=True,
+        widget=_SeveralFiles(attrs={"webkitdirectory": True, "data-paths": "paths"}),
+        help_text="With everything in it. Folders named training, evaluation or test tell the split.",
+    )
+    paths = forms.JSONField(required=False, widget=forms.HiddenInput)
     pasted = forms.CharField(
         label="Or paste JSON",
         required=False,
@@ -44,26 +54,40 @@ class UploadForm(forms.Form):
         ),
     )
     pasted_id = forms.CharField(
-        label="Id of a pasted task", required=False, max_length=80, help_text="Not needed for tasks that come by id."
+        label="Id of a pasted task",
+        required=False,
+        max_length=names.MAX_CHARACTERS,
+        help_text="Not needed for tasks that come by id.",
     )
     dataset = forms.CharField(
         label="Dataset", max_length=32, initial="custom", help_text="Small letters, digits, dots, dashes, underscores."
     )
-    task_source = forms.ChoiceField(label="Split", choices=TaskSource.choices)
+    task_source = forms.ChoiceField(
+        label="Split",
+        required=False,
+        choices=[("", AS_SAID), *TaskSource.choices],
+        help_text="Shown before the import.",
+    )
     dataset_version = forms.CharField(
         label="Version", required=False, max_length=64, help_text="A commit or a date, for your records."
     )
 
     def clean_pasted_id(self) -> str:
         """An id that could stand in an address."""
-        value = str(self.cleaned_data["pasted_id"])
-        if value and not RAW_ID.fullmatch(value):
-            raise forms.ValidationError("Use letters, digits, dots, dashes and underscores.")
+        value = names.composed(str(self.cleaned_data["pasted_id"]))
+        if value and (problem := names.name_problem(value)):
+            raise forms.ValidationError(f"This cannot be an id, because {problem}: {names.RULE}.")
         return value
+
+    def clean_paths(self) -> list[str]:
+        """Where each file of the folder lay in it, as the browser says; the browser's names alone otherwise."""
+        value = self.cleaned_data["paths"]
+        return [str(path)[:4000] for path in value] if isinstance(value, list) else []
 
     def clean(self) -> dict[str, Any]:
         """Something to import."""
         cleaned = super().clean() or {}
-        if not cleaned.get("uploads") and not cleaned.get("pasted") and not self.errors:
-            raise forms.ValidationError("Choose files or paste JSON.")
+        some = any(cleaned.get(name) for name in ("uploads", "folder", "pasted"))
+        if not some and not self.errors:
+            raise forms.ValidationError("Choose files or a folder, or paste JSON.")
         return cleaned

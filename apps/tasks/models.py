@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from django.db import models
@@ -46,6 +47,20 @@ class TaskFamily(models.Model):
         return self.family_name
 
 
+def new_number() -> int:
+    """What the rows of one import carry; never given twice, also when imports are long forgotten."""
+    return secrets.randbits(62)
+
+
+class ShownTasks(models.Manager["ArcTask"]):
+    """Tasks but those of imports that are still being written."""
+
+    def get_queryset(self) -> models.QuerySet[ArcTask]:
+        """Everything that may be seen."""
+        hidden = TaskImport.objects.filter(is_shown=False).values("number")
+        return super().get_queryset().exclude(arrival__in=hidden)
+
+
 class ArcTask(TimestampMixin):
     """One puzzle, in its current version.
 
@@ -53,11 +68,12 @@ class ArcTask(TimestampMixin):
     `test_output` are the first, as the schema has them. `content_hash` ignores the order of pairs, so that the
     same puzzle in two datasets finds itself; `pair_hashes` does not, and knows single pairs. The small columns from
     `train_count` to `has_truths` repeat the content for lists, which never read grids. Triggers refuse grids outside
-    1..30 by 1..30 of 0..9.
+    1..30 by 1..30 of 0..9. `arrival` is the number of the import that made the row; `everything` also finds what an
+    import has not shown yet.
     """
 
-    task_id = models.CharField(primary_key=True, max_length=120)
-    raw_id = models.CharField(max_length=80)
+    task_id = models.CharField(primary_key=True, max_length=240)
+    raw_id = models.CharField(max_length=200)
     dataset = models.CharField(max_length=32)
     dataset_version = models.CharField(max_length=64, blank=True, default="")
     version = models.PositiveIntegerField(default=1)
@@ -77,6 +93,10 @@ class ArcTask(TimestampMixin):
     has_truths = models.BooleanField(default=False, editable=False)
     family = models.ForeignKey(TaskFamily, null=True, blank=True, on_delete=models.SET_NULL, related_name="tasks")
     metadata = models.JSONField(default=dict, blank=True, db_column="metadata_json")
+    arrival = models.BigIntegerField(null=True, blank=True, editable=False)
+
+    objects = ShownTasks()
+    everything = models.Manager()
 
     class Meta:
         db_table = "arc_tasks"
@@ -89,8 +109,8 @@ class ArcTask(TimestampMixin):
             models.UniqueConstraint(fields=["dataset", "raw_id"], name="tasks_arctask_raw_id_once"),
         ]
         indexes = [
-            models.Index(fields=["dataset", "task_source", "task_id"], name="tasks_arctask_split"),
-            models.Index(fields=["content_hash", "dataset", "task_source"], name="tasks_arctask_content"),
+            models.Index(fields=["dataset", "task_source", "task_id", "arrival"], name="tasks_arctask_split"),
+            models.Index(fields=["content_hash", "dataset", "task_source", "arrival"], name="tasks_arctask_content"),
             models.Index(fields=["raw_id"], name="tasks_arctask_raw"),
             # Covers the gallery's filters: the row itself is kilobytes of grids, the index a few dozen bytes.
             models.Index(
@@ -105,6 +125,7 @@ class ArcTask(TimestampMixin):
                     "same_size",
                     "train_count",
                     "test_count",
+                    "arrival",
                 ],
                 name="tasks_arctask_gallery",
             ),
@@ -136,19 +157,59 @@ class ArcTaskVersion(models.Model):
         return f"{self.task_id} v{self.version}"
 
 
-class TaskImportDraft(models.Model):
-    """An upload that was read and waits for its owner to say "import": compressed JSON, swept after a day."""
+class ImportState(models.TextChoices):
+    """The life of an import."""
 
-    draft_id = models.CharField(primary_key=True, max_length=40, default=ids.new_draft_id, editable=False)
-    owner = models.ForeignKey("core.User", on_delete=models.CASCADE, related_name="task_import_drafts")
+    READING = "reading"
+    READY = "ready"
+    WRITING = "writing"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class TaskImport(models.Model):
+    """An upload on its way in: read by a job or at once, looked at by its owner, then written in small transactions.
+
+    What was read lies in a folder of the storage named by its id. Rows it makes carry its `number` in `arrival` and are
+    hidden until `is_shown`: so thousands of tasks, written in hundreds of transactions, appear in one moment.
+    """
+
+    import_id = models.CharField(primary_key=True, max_length=40, default=ids.new_import_id, editable=False)
+    number = models.BigIntegerField(unique=True, default=new_number, editable=False)
+    owner = models.ForeignKey("core.User", null=True, on_delete=models.SET_NULL, related_name="task_imports")
     dataset = models.CharField(max_length=32)
     dataset_version = models.CharField(max_length=64, blank=True, default="")
-    task_source = models.CharField(max_length=16, choices=TaskSource.choices)
-    content = models.BinaryField()
+    task_source = models.CharField(max_length=16, choices=TaskSource.choices, blank=True, default="")
+    sets = models.JSONField(default=list)
+    choices = models.JSONField(default=dict)
+    at_once = models.BooleanField(default=False)
+    skip_invalid = models.BooleanField(default=False)
+    state = models.CharField(max_length=8, choices=ImportState.choices, default=ImportState.READING)
+    is_shown = models.BooleanField(default=False)
+    job = models.ForeignKey("core.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    writer = models.CharField(max_length=80, blank=True, default="")
+    total = models.PositiveIntegerField(default=0)
+    written = models.PositiveIntegerField(default=0)
+    report = models.JSONField(default=dict)
+    error = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["created_at"], name="tasks_draft_age")]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=ImportState.values), name="tasks_import_state_known"),
+            models.CheckConstraint(
+                condition=Q(task_source="") | Q(task_source__in=TaskSource.values), name="tasks_import_source_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=ImportState.DONE) | Q(is_shown=True, finished_at__isnull=False),
+                name="tasks_import_done_means_shown",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["created_at"], name="tasks_import_age"),
+            models.Index(fields=["number"], condition=Q(is_shown=False), name="tasks_import_hidden"),
+        ]
 
     def __str__(self) -> str:
-        return f"Import into {self.dataset}/{self.task_source}"
+        return f"Import into {self.dataset}"

@@ -6,20 +6,28 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import ConfigDict, Field, StrictInt
+from pydantic import AfterValidator, ConfigDict, Field, StrictInt
 
 from apps.core.pagination import PageQuery
-from apps.tasks.content import MAX_PAIRS
 from apps.tasks.criteria import MAX_LISTED, TaskCriteria, criteria_from
-from apps.tasks.engine.formats import TaskData, parse_task
+from apps.tasks.engine import names
+from apps.tasks.engine.formats import MAX_PAIRS, TaskData, parse_task
 from apps.tasks.models import ArcTask, ArcTaskVersion, Difficulty, TaskFamily, TaskSource
 from apps.tasks.queries import SORTS, LeakReport
-from apps.tasks.services import ImportReport
 
 Cell = Annotated[StrictInt, Field(ge=0, le=9)]
 Row = Annotated[list[Cell], Field(min_length=1, max_length=30)]
 Grid = Annotated[list[Row], Field(min_length=1, max_length=30)]
-RawId = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+
+
+def _named(value: str) -> str:
+    name = names.composed(value)
+    if problem := names.name_problem(name):
+        raise ValueError(f"{problem}: {names.RULE}")
+    return name
+
+
+RawId = Annotated[str, Field(min_length=1, max_length=names.MAX_CHARACTERS), AfterValidator(_named)]
 Dataset = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 SplitName = Annotated[str, Field(max_length=60, description="<dataset>/<source>, or <dataset> for all of it.")]
 TaskIds = Annotated[list[str], Field(min_length=1, max_length=MAX_LISTED)]
@@ -99,7 +107,7 @@ def task_out(task: ArcTask, *, include_truth: bool) -> dict[str, Any]:
             if name not in ("metadata", "tests", "test_output")
         },
         "test_output": task.test_output if include_truth else None,
-        "metadata": {**features, **task.metadata},
+        "metadata": {**task.metadata, **features},
         "tests": tests,
     }
 
@@ -239,59 +247,6 @@ class FamilyQuery(PageQuery):
     """Which families."""
 
     search: str = Field("", max_length=100, description="Part of a name.")
-
-
-class ImportFilesIn(Schema):
-    """Where uploaded tasks belong."""
-
-    dataset: Dataset = "custom"
-    dataset_version: str = Field("", max_length=64)
-    task_source: TaskSource = TaskSource.TRAINING
-    skip_invalid: bool = Field(False, description="Import the rest when some tasks have problems.")
-
-
-class ImportIn(Strict):
-    """Tasks by id in ARC's format, with the solutions where those come apart (Kaggle), or canonical sets by name."""
-
-    sets: list[Literal["arc1/training", "arc1/evaluation", "arc2/training", "arc2/evaluation"]] = Field(
-        [], max_length=4, description="Canonical sets to import."
-    )
-    tasks: dict[str, Any] = Field(default_factory=dict, description="{id: {train: [...], test: [...]}}")
-    solutions: dict[str, Any] = Field(default_factory=dict, description="{id: [grid, ...]}")
-    dataset: Dataset = "custom"
-    dataset_version: str = Field("", max_length=64)
-    task_source: TaskSource = TaskSource.TRAINING
-    skip_invalid: bool = Field(False, description="Import the rest when some tasks have problems.")
-
-
-class ProblemOut(Schema):
-    """Why a task was not imported."""
-
-    task_id: str
-    file: str
-    problem: str
-
-
-class ImportOut(Schema):
-    """What an import did."""
-
-    success: bool = True
-    message: str
-    created: list[str]
-    updated: list[str]
-    unchanged: list[str]
-    problems: list[ProblemOut]
-
-
-def import_out(report: ImportReport, problems: list[dict[str, str]]) -> dict[str, Any]:
-    """An import's outcome for programs."""
-    return {
-        "message": report.sentence(),
-        "created": list(report.created),
-        "updated": list(report.updated),
-        "unchanged": list(report.unchanged),
-        "problems": problems,
-    }
 
 
 class SplitOut(Schema):

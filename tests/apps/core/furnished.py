@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 from apps.core.accounts import api_key_create
 from apps.core.artefacts import artefact_record, artefact_store
 from apps.core.models import Job
@@ -11,8 +13,10 @@ from apps.experiments.schemas import ExperimentSpec
 from apps.experiments.services import experiment_cancel, experiment_create, experiment_start
 from apps.tasks.criteria import TaskCriteria
 from apps.tasks.engine.formats import parse_task
+from apps.tasks.engine.intake.archives import Source
 from apps.tasks.models import ArcTask, TaskFamily, TaskSource
 from apps.tasks.services import tasks_import
+from apps.tasks.services.imports import import_begin
 
 from .conftest import People
 
@@ -48,11 +52,19 @@ def furnish(people: People) -> dict[str, str]:
     event = system_event_record(
         event_type="probe", event_source="tests", severity="error", message="Something", context={"a": 1}
     )
+    ready = import_begin(
+        files=[("a.json", 2, Source("a.json", lambda: io.BytesIO(b"{}")))],
+        dataset="lab",
+        source="",
+        dataset_version="",
+        by=people.curator,
+    )
     key, _text = api_key_create(owner=people.owner, name="a key", scopes=["read"])
     job = Job.objects.filter(owner=people.owner, status="queued").order_by("job_id")[0]
     return {
         "task_id": "lab:a",
         "family_id": family.pk,
+        "import_id": ready.pk,
         "experiment_id": running.pk,
         "submission_id": TaskSubmission.objects.order_by("pk")[0].pk,
         "job_id": job.pk,

@@ -90,7 +90,7 @@ def test_members_read_what_others_own(people: People) -> None:
     ids = furnish(people)
     browser = Client(raise_request_exception=False)
     browser.force_login(people.viewer)
-    private = {"/api/v1/auth/keys/{key_id}": 404, "/api/v1/auth/users": 403}
+    private = {"/api/v1/auth/keys/{key_id}": 404, "/api/v1/auth/users": 403, "/api/v1/tasks/imports/{import_id}": 403}
     for method, path in OPERATIONS:
         if method != "get" or path.endswith("/stream"):
             continue

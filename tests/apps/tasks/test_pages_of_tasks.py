@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.core.models import User
 from apps.tasks import registry
-from apps.tasks.models import ArcTask, TaskFamily, TaskImportDraft, TaskSource
+from apps.tasks.models import ArcTask, TaskFamily, TaskImport, TaskSource
 from apps.tasks.registry import TaskTab
 from apps.tasks.services import family_assign, family_create
 from apps.tasks.svg import ARC_COLOURS, grid_svg
@@ -361,13 +361,12 @@ def test_an_upload_is_shown_before_anything_is_imported(curator: User) -> None:
     assert sent.status_code == 302
     page = html(client, sent["Location"])
     assert "Task bad line" in page
-    assert "row 2 has 1 cells but row 1 has 2. Fix the file or import without it." in page
+    assert "row 2 has 1 cells but row 1 has 2; make all rows equally long. Fix the file or import without it." in page
     assert "Import without the problems" in page
     assert not ArcTask.objects.exists()
     done = client.post(f"{sent['Location']}confirm/", {"action": "import"})
-    assert done["Location"] == "/tasks/?split=mine"
+    assert done["Location"] == sent["Location"]
     assert ArcTask.objects.get().pk == "mine:good"
-    assert not TaskImportDraft.objects.exists()
 
 
 def test_chosen_tasks_are_left_out(curator: User) -> None:
@@ -381,17 +380,17 @@ def test_an_upload_can_be_dropped(curator: User) -> None:
     client = client_of(curator)
     location = upload(client, pasted=json.dumps(arc()), pasted_id="p")["Location"]
     client.post(f"{location}confirm/", {"action": "discard"})
-    assert not TaskImportDraft.objects.exists()
+    assert not TaskImport.objects.exists()
     assert client.get(location).status_code == 404
 
 
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({}, "Choose files or paste JSON."),
+        ({}, "Choose files or a folder, or paste JSON."),
         ({"pasted": "{}", "dataset": "No Good"}, "cannot be used"),
         ({"pasted": "{}", "task_source": "x"}, "Select a valid choice"),
-        ({"pasted": "{}", "pasted_id": "../x"}, "Use letters"),
+        ({"pasted": "{}", "pasted_id": "../x"}, "it holds &#x27;/&#x27;"),
         ({"pasted": "{}", "dataset": ""}, "required"),
     ],
 )

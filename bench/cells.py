@@ -21,7 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.pages import batches, quantile, seed_tasks, write_section
+from bench.pages import quantile, write_section
+from bench.used_lab import batches, seed_tasks
 
 TASKS = 1000
 STRATEGIES = ("program_synthesis", "imported_a", "imported_b", "imported_c")

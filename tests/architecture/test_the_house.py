@@ -22,7 +22,6 @@ CLOCKED = {"tests/workers/test_worker.py"}
 """Tests that still hold a wall clock against a limit. Add none."""
 LONG = {
     "apps/tasks/services.py": "to be split by entity",
-    "bench/pages.py": "to be split: what is seeded, what is measured",
     "static/css/shell.css": "to be split: the frame, what lies over it",
     "tests/apps/experiments/test_the_life_of_a_run.py": "to be split",
     "tests/apps/tasks/test_pages_of_tasks.py": "to be split",

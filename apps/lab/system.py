@@ -21,7 +21,7 @@ def machine_room(user: User) -> dict[str, Any]:
         "unresolved_total": sum(unresolved_counts().values()),
         "running": sum(queue.running for queue in queues),
         "waiting": sum(queue.waiting for queue in queues),
-        "places": ", ".join(f"{queue.slots} {queue.name}" for queue in queues if queue.slots),
+        "places": ", ".join(f"{queue.name} {queue.slots}" for queue in queues if queue.slots),
         "workers_alive": sum(host.alive for host in hosts),
         "is_admin": user.has_role(Role.ADMIN),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from apps.core.models import Job
 from tests.workers.fleet import Fleet, WorkerProcess
 from workers import hardware
+from workers.execution import Execution
+from workers.forkserver import Child, ForkServerClient
 from workers.runners import ChildTask, Runner
 
 
@@ -173,3 +177,22 @@ def test_a_kind_runs_only_so_often_on_one_machine_and_more_often_on_two(fleet: F
     hosts = [fleet.wait_for(job_id, "completed")["attempts"][-1]["host"] for job_id in ids]
     assert len(set(hosts)) == 2
     assert "elsewhere" in hosts
+
+
+def test_what_a_job_held_of_its_device_at_most_is_in_its_usage(driver: Any) -> None:
+    runner = Runner("tuned", prepare=prepare, device="gpu", memory_mb=0)
+    execution = Execution(
+        Job(job_id="job_1", kind="tuned", attempt=1),
+        runner=runner,
+        server=ForkServerClient(),
+        ended=lambda execution, verdict: None,
+        place=hardware.Place("0", -1),
+        meter=hardware.Meter(),
+    )
+    assert execution.measure().gpu_memory_mb is None  # nothing runs yet
+    execution._child = Child(number=1, report=-1, output=-1, asks=-1, pid=os.getpid())
+    held = [SimpleNamespace(pid=os.getpid(), usedGpuMemory=mb * 2**20) for mb in (500, 200)]
+    for one in held:
+        driver.nvmlDeviceGetComputeRunningProcesses = lambda handle, one=one: [one]
+        used = execution.measure()
+    assert used.gpu_memory_mb == 500.0

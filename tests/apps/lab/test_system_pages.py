@@ -44,7 +44,7 @@ def test_hosts_count_the_places_of_workers_that_still_report(as_: Browser, peopl
     context = response.context
     [host] = context["hosts"]
     assert (host.name, host.alive, host.busy) == ("greenhouse", 2, "cpu 3 of 8 · gpu 1 of 4")
-    assert context["places"] == "8 cpu, 4 gpu"
+    assert context["places"] == "cpu 8, gpu 4"
     assert "1 host<" in response.content.decode()
 
 

@@ -49,6 +49,7 @@ def _pages(experiment: str) -> dict[str, str]:
         "system": "/system/",
         "jobs": "/system/jobs/",
         "events": "/system/events/",
+        "log_of_events": "/system/log/",
         "patterns": "/system/patterns/",
         "account": "/account/",
         "people": "/people/",

@@ -28,6 +28,7 @@ PAGES = [
     "/system/",
     "/system/jobs/",
     "/system/events/",
+    "/system/log/",
     "/system/patterns/",
     "/account/",
     "/people/",

@@ -8,8 +8,8 @@ from apps.core.lists import Choice, Column, Empty, Listing, ListPage, Search, So
 from apps.core.models import Role, User
 from apps.experiments import queries
 from apps.experiments.engine import registry
-from apps.experiments.models import Experiment, ExperimentStatus
-from apps.experiments.queries.experiments import ACTIVE, SORTS, ExperimentRow, experiments_matching
+from apps.experiments.models import ACTIVE, Experiment, ExperimentStatus
+from apps.experiments.queries.experiments import SORTS, ExperimentRow, experiments_matching
 from apps.experiments.strategies import title_of
 
 

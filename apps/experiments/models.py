@@ -21,6 +21,10 @@ class ExperimentStatus(models.TextChoices):
     CANCELLED = "cancelled"
 
 
+ACTIVE = (ExperimentStatus.IN_PROGRESS, ExperimentStatus.PAUSED)
+ENDED = (ExperimentStatus.COMPLETED, ExperimentStatus.FAILED, ExperimentStatus.CANCELLED)
+
+
 class SolveStatus(models.TextChoices):
     """The life of one cell of the matrix."""
 

@@ -9,8 +9,7 @@ from typing import Any
 from apps.core.access import is_owner
 from apps.core.models import Role, User
 from apps.experiments import queries
-from apps.experiments.models import Experiment, ExperimentRun, ExperimentStatus
-from apps.experiments.queries.experiments import ACTIVE
+from apps.experiments.models import ACTIVE, ENDED, Experiment, ExperimentRun, ExperimentStatus
 from apps.experiments.queries.figures import total_of
 from apps.experiments.queries.progress import Progress
 from apps.experiments.schemas import RowFigures, RunResults, StrategyFigures, Totals
@@ -23,7 +22,6 @@ TABS = (
     ("config", "Config"),
     ("log", "Log"),
 )
-ENDED = (ExperimentStatus.COMPLETED, ExperimentStatus.FAILED, ExperimentStatus.CANCELLED)
 
 
 @dataclass(frozen=True)

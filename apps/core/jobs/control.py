@@ -19,11 +19,9 @@ from apps.core.jobs import fair, kinds
 from apps.core.jobs.doorbell import ring_on_commit
 from apps.core.jobs.enqueue import JobSpec, jobs_enqueue
 from apps.core.jobs.transitions import cancel_waiting, end_without_worker, move
-from apps.core.models import Job, JobStatus, QueueState, Role, User
+from apps.core.models import RETRIABLE_STATUSES, WAITING_STATUSES, Job, JobStatus, QueueState, Role, User
 
 _BATCH = 200
-_WAITING = (JobStatus.PENDING, JobStatus.QUEUED)
-_RETRIABLE = (JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.TIMEOUT)
 
 
 def _allowed(job: Job, by: User | None) -> None:
@@ -77,7 +75,7 @@ def _pause(job: Job) -> None:
         Job.objects.filter(pk=job.pk, status=JobStatus.RUNNING).update(
             pause_requested_at=Coalesce("pause_requested_at", Now())
         )
-    elif job.status in _WAITING:
+    elif job.status in WAITING_STATUSES:
         move(Job.objects.filter(pk=job.pk), old=job.status, to=JobStatus.PAUSED)
 
 
@@ -155,7 +153,7 @@ def job_retry(*, job: Job, by: User | None) -> Job:
     standing = Job.objects.filter(retry_of=current.pk).first()
     if standing is not None:
         return standing
-    if current.status not in _RETRIABLE:
+    if current.status not in RETRIABLE_STATUSES:
         raise Conflict(f"{current.pk} is {current.status}; only a failed, cancelled or timed out job can be retried.")
     kind = kinds.find(current.kind)
     if kind is None:
@@ -182,7 +180,7 @@ def job_retry(*, job: Job, by: User | None) -> Job:
 def topic_cancel(*, topic: str, by: User | None) -> int:
     """Cancel every job of the topic that has not ended; returns how many were cancelled or asked to stop."""
     _topic_allowed(topic, by)
-    ended = _each(topic, (*_WAITING, JobStatus.PAUSED), cancel_waiting)
+    ended = _each(topic, (*WAITING_STATUSES, JobStatus.PAUSED), cancel_waiting)
     return ended + Job.objects.filter(topic=topic, status=JobStatus.RUNNING).update(
         cancel_requested_at=Coalesce("cancel_requested_at", Now())
     )
@@ -191,7 +189,7 @@ def topic_cancel(*, topic: str, by: User | None) -> int:
 def topic_pause(*, topic: str, by: User | None) -> int:
     """Pause every job of the topic that has not ended; returns how many were paused or asked to stop."""
     _topic_allowed(topic, by)
-    paused = _each(topic, _WAITING, _pause_waiting)
+    paused = _each(topic, WAITING_STATUSES, _pause_waiting)
     return paused + Job.objects.filter(topic=topic, status=JobStatus.RUNNING).update(
         pause_requested_at=Coalesce("pause_requested_at", Now())
     )

@@ -22,7 +22,7 @@ from apps.core.jobs.reports import Usage
 from apps.core.jobs.settle import settle
 from apps.core.jobs.transitions import end_without_worker, move
 from apps.core.jobs.verdict import Verdict
-from apps.core.models import Job, JobAttempt, JobEvent, JobStatus, SystemEvent, Worker
+from apps.core.models import WAITING_STATUSES, Job, JobAttempt, JobEvent, JobStatus, SystemEvent, Worker
 from apps.core.sql import in_seconds
 
 logger = logging.getLogger("terrarium.jobs")
@@ -103,7 +103,7 @@ def _last_usage(job: Job) -> Usage:
 
 def pass_deadlines() -> int:
     """End what waited past its deadline. Running jobs are told by their own worker."""
-    waiting = (JobStatus.PENDING, JobStatus.QUEUED, JobStatus.PAUSED)
+    waiting = (*WAITING_STATUSES, JobStatus.PAUSED)
     late = Job.objects.filter(deadline_at__lte=Now(), finished_at__isnull=True, status__in=waiting)
     ended = 0
     for job in list(late.order_by("deadline_at")[:BATCH]):

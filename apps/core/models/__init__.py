@@ -4,7 +4,10 @@ from apps.core.models.accounts import ApiKey, LoginLink, Role, User
 from apps.core.models.artefacts import Artefact, ArtefactPart, Damage
 from apps.core.models.jobs import (
     ACTIVE_STATUSES,
+    FAILED_STATUSES,
+    RETRIABLE_STATUSES,
     TERMINAL_STATUSES,
+    WAITING_STATUSES,
     AttemptOutcome,
     FairShare,
     Job,
@@ -19,7 +22,10 @@ from apps.core.models.system import Severity, SystemEvent
 
 __all__ = [
     "ACTIVE_STATUSES",
+    "FAILED_STATUSES",
+    "RETRIABLE_STATUSES",
     "TERMINAL_STATUSES",
+    "WAITING_STATUSES",
     "ApiKey",
     "Artefact",
     "ArtefactPart",

@@ -27,8 +27,11 @@ class JobStatus(models.TextChoices):
     TIMEOUT = "timeout"
 
 
+WAITING_STATUSES = (JobStatus.PENDING, JobStatus.QUEUED)
+ACTIVE_STATUSES = (*WAITING_STATUSES, JobStatus.RUNNING, JobStatus.PAUSED)
+FAILED_STATUSES = (JobStatus.FAILED, JobStatus.TIMEOUT)
+RETRIABLE_STATUSES = (*FAILED_STATUSES, JobStatus.CANCELLED)
 TERMINAL_STATUSES = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.TIMEOUT)
-ACTIVE_STATUSES = (JobStatus.PENDING, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)
 
 
 class Job(models.Model):

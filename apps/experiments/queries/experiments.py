@@ -11,7 +11,7 @@ from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, NullIf
 
 from apps.core.errors import NotFound
-from apps.experiments.models import Experiment, ExperimentRun, ExperimentStatus
+from apps.experiments.models import ACTIVE, Experiment, ExperimentRun
 from apps.experiments.queries.figures import results_computed, results_stored
 from apps.experiments.queries.progress import Progress, progress_of
 from apps.experiments.schemas import RunResults, Totals
@@ -37,7 +37,6 @@ SORTS: dict[str, tuple[Any, ...]] = {
 }
 """The orders of the list; each ends in something unique, so that pages are stable."""
 
-ACTIVE = (ExperimentStatus.IN_PROGRESS, ExperimentStatus.PAUSED)
 _HEAVY = ("task_selection", "insights")
 _HEAVY_RUN = ("task_ids", "metrics", "strategy_config", "error_log")
 

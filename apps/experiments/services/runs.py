@@ -17,6 +17,7 @@ from apps.core.models import ACTIVE_STATUSES, Job, JobStatus, User
 from apps.core.sql import finish_time
 from apps.experiments.kind import KIND
 from apps.experiments.models import (
+    ACTIVE,
     TERMINAL_SOLVES,
     Experiment,
     ExperimentRun,
@@ -26,7 +27,7 @@ from apps.experiments.models import (
 )
 from apps.experiments.services.experiments import experiment_check, refuse, selection_of, spec_of
 from apps.experiments.services.lost import lost_cells_close
-from apps.experiments.services.settle import ACTIVE, run_settle, status_emit
+from apps.experiments.services.settle import run_settle, status_emit
 from apps.experiments.strategies import versioned
 from apps.tasks.criteria import tasks_matching
 from apps.tasks.models import ArcTask

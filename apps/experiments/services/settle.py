@@ -11,6 +11,8 @@ from apps.core.jobs import event_emit
 from apps.core.jobs.reports import StatusChange
 from apps.core.sql import finish_time
 from apps.experiments.models import (
+    ACTIVE,
+    ENDED,
     Experiment,
     ExperimentRun,
     ExperimentStatus,
@@ -21,8 +23,6 @@ from apps.experiments.models import (
 from apps.experiments.queries.figures import results_computed, task_set
 from apps.experiments.schemas import RESULTS_VERSION
 
-ACTIVE = (ExperimentStatus.IN_PROGRESS, ExperimentStatus.PAUSED)
-ENDED = (ExperimentStatus.COMPLETED, ExperimentStatus.FAILED, ExperimentStatus.CANCELLED)
 RENEWED_AT_ONCE = 20
 
 

@@ -14,7 +14,7 @@ from apps.core.errors import NotFound
 from apps.core.jobs import kinds
 from apps.core.jobs.kinds import Subject
 from apps.core.log_lines import LogLine, log_line
-from apps.core.models import ACTIVE_STATUSES, Job, JobAttempt, JobEvent, JobStatus, User
+from apps.core.models import ACTIVE_STATUSES, RETRIABLE_STATUSES, Job, JobAttempt, JobEvent, JobStatus, User
 
 _LISTED = (
     "kind",
@@ -38,8 +38,6 @@ _LISTED = (
 LOG_LIMIT = 500
 FOUND = 200
 """More owners of one name than this are not looked for."""
-
-_RETRIABLE = (JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.TIMEOUT)
 
 
 def jobs() -> QuerySet[Job]:
@@ -144,7 +142,7 @@ def _row(job: Job, user: User, subject: Subject, group: Subject | None) -> JobRo
         subject=subject,
         group=group,
         can_cancel=may and job.status in ACTIVE_STATUSES and job.cancel_requested_at is None,
-        can_retry=may and job.status in _RETRIABLE,
+        can_retry=may and job.status in RETRIABLE_STATUSES,
         can_pause=may and job.status in ACTIVE_STATUSES and job.status != JobStatus.PAUSED and not asked_to_pause,
         can_resume=may and (job.status == JobStatus.PAUSED or asked_to_pause),
     )

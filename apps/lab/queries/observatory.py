@@ -11,7 +11,7 @@ from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 
 from apps.core.jobs import kinds
-from apps.core.models import Job, JobStatus, Role, Severity, SystemEvent, User
+from apps.core.models import FAILED_STATUSES, Job, Role, Severity, SystemEvent, User
 from apps.core.observatory import Need
 from apps.core.words import plural
 from apps.lab.queries.system import Host, Queue
@@ -19,7 +19,6 @@ from apps.lab.queries.system import Host, Queue
 SHOWN = 8
 FAILURES_FOR = timedelta(days=1)
 _SERIOUS = (Severity.WARNING, Severity.ERROR, Severity.CRITICAL)
-_ENDED_BADLY = (JobStatus.FAILED, JobStatus.TIMEOUT)
 
 
 def needs_in_words(found: Sequence[Need]) -> str:
@@ -45,7 +44,7 @@ def stuck_queues(queues: Sequence[Queue], hosts: Sequence[Host]) -> list[Need]:
 
 def failed_jobs(user: User) -> list[Need]:
     """Failures of the last day by group; what has been tried again no longer counts."""
-    jobs = Job.objects.filter(status__in=_ENDED_BADLY, finished_at__gte=timezone.now() - FAILURES_FOR)
+    jobs = Job.objects.filter(status__in=FAILED_STATUSES, finished_at__gte=timezone.now() - FAILURES_FOR)
     jobs = jobs.filter(retried_by__isnull=True)
     if not user.has_role(Role.ADMIN):
         jobs = jobs.filter(owner=user)

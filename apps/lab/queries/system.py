@@ -15,13 +15,12 @@ from django.db.models import Count, Max, Min
 from django.utils import timezone
 
 from apps.core.jobs import kinds
-from apps.core.models import Job, JobStatus, QueueState, Worker
+from apps.core.models import ACTIVE_STATUSES, WAITING_STATUSES, Job, JobStatus, QueueState, Worker
 
 GONE_AFTER = timedelta(seconds=60)
 """A worker silent for this long is shown as gone (it reports every few seconds)."""
 
 FORGOTTEN_AFTER = timedelta(days=1)
-_WAITING = (JobStatus.PENDING, JobStatus.QUEUED)
 LEASES_SHOWN = 20
 
 
@@ -146,10 +145,10 @@ def queues(known_hosts: list[Host]) -> list[Queue]:
                 queue(name).slots += slots if row.alive else 0
     for state in QueueState.objects.all():
         queue(state.queue).paused_at = state.paused_at
-    active = Job.objects.filter(status__in=(*_WAITING, JobStatus.RUNNING, JobStatus.PAUSED)).order_by()
+    active = Job.objects.filter(status__in=ACTIVE_STATUSES).order_by()
     for name, status, number, oldest in active.values_list("queue", "status").annotate(Count("pk"), Min("created_at")):
         where = queue(name)
-        if status in _WAITING:
+        if status in WAITING_STATUSES:
             where.waiting += number
             where.oldest = min(filter(None, (where.oldest, oldest)))
         elif status == JobStatus.RUNNING:

@@ -88,7 +88,7 @@ def test_the_palette_opens_by_slash_and_leads_by_arrows_and_enter(page: Page, la
 
 
 def test_slash_in_a_field_is_a_slash(page: Page, lab: Lab) -> None:
-    page.goto(f"{lab.url}/system/jobs/")
+    page.goto(f"{lab.url}/tasks/")
     field = page.get_by_role("searchbox").first
     field.click()
     page.keyboard.type("a/b")
@@ -113,23 +113,24 @@ def test_a_chart_is_saved_as_a_picture_and_as_its_data(page: Page, lab: Lab) -> 
     page.goto(lab.url + PATTERNS)
     expect(page.locator("#sample-chart .bk-Figure")).to_be_visible()
     with page.expect_download() as table:
-        page.get_by_role("button", name=re.compile("as CSV")).click()
+        page.get_by_role("button", name="Download Solved within a budget as CSV").click()
     lines = table.value.path().read_text().splitlines()
     assert lines[0] == 'Core-seconds,"Ensemble, %","Synthesis, %"'
     assert len(lines) == 19
     with page.expect_download() as picture:
-        page.get_by_role("button", name=re.compile("as PNG")).click()
+        page.get_by_role("button", name="Download Solved within a budget as PNG").click()
     assert picture.value.path().read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_short_table_sorts_by_its_figures(page: Page, lab: Lab) -> None:
     page.goto(lab.url + PATTERNS)
     table = page.locator("#table table")
-    table.get_by_role("button", name="Solved").click()
-    assert table.locator("tbody td:first-child").all_inner_texts() == ["ensemble", "program_synthesis", "ttt"]
-    table.get_by_role("button", name="Solved").click()
+    table.get_by_role("button", name="Waiting").click()
+    expect(table.locator("th[aria-sort=descending]")).to_have_count(1)
+    assert table.locator("tbody td:first-child").all_inner_texts() == ["cpu", "gpu"], "1,204 before 12"
+    table.get_by_role("button", name="Waiting").click()
     expect(table.locator("th[aria-sort=ascending]")).to_have_count(1)
-    assert table.locator("tbody td:first-child").all_inner_texts() == ["ttt", "program_synthesis", "ensemble"]
+    assert table.locator("tbody td:first-child").all_inner_texts() == ["gpu", "cpu"]
 
 
 def test_a_log_shows_what_is_sought_and_what_is_loud_enough(page: Page, lab: Lab) -> None:

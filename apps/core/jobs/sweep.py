@@ -22,7 +22,9 @@ from apps.core.jobs.reports import Usage
 from apps.core.jobs.settle import settle
 from apps.core.jobs.transitions import end_without_worker, move
 from apps.core.jobs.verdict import Verdict
+from apps.core.metrics.forgetting import metrics_forget
 from apps.core.models import WAITING_STATUSES, Job, JobAttempt, JobEvent, JobStatus, SystemEvent, Worker
+from apps.core.references import unreferenced
 from apps.core.sql import in_seconds
 
 logger = logging.getLogger("terrarium.jobs")
@@ -157,11 +159,16 @@ def forget_workers(*, silent_seconds: float) -> int:
 def forget_old(
     *, event_days: float, job_days: float, system_event_days: float, stop: Callable[[], bool] = lambda: False
 ) -> dict[str, int]:
-    """Delete what is past its retention, in short transactions; `stop()` ends it early."""
+    """Delete what is past its retention, in short transactions; `stop()` ends it early.
+
+    A job that a domain's row needs (a foreign key with `on_delete=PROTECT`) stays, and with it what it measured.
+    """
     now = timezone.now()
     old: dict[str, QuerySet[JobEvent] | QuerySet[Job] | QuerySet[SystemEvent]] = {
         "events": JobEvent.objects.filter(at__lt=now - timedelta(days=event_days)).order_by("at"),
-        "jobs": Job.objects.filter(finished_at__lt=now - timedelta(days=job_days)).order_by("finished_at"),
+        "jobs": Job.objects.filter(unreferenced(Job), finished_at__lt=now - timedelta(days=job_days)).order_by(
+            "finished_at"
+        ),
         "system_events": SystemEvent.objects.filter(occurred_at__lt=now - timedelta(days=system_event_days)).order_by(
             "occurred_at"
         ),
@@ -175,6 +182,10 @@ def _delete(rows: QuerySet[JobEvent] | QuerySet[Job] | QuerySet[SystemEvent], st
         ids: list[Any] = list(rows.values_list("pk", flat=True)[:_DELETE_BATCH])
         if not ids:
             break
+        if rows.model is Job:
+            metrics_forget(job_ids=ids, stop=stop)
+            if stop():
+                break
         with transaction.atomic():
             rows.model._default_manager.filter(pk__in=ids).delete()
         deleted += len(ids)

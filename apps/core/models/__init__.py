@@ -1,4 +1,4 @@
-"""Core's rows: people and keys, jobs and their events, workers, artefacts, system events."""
+"""Core's rows: people and keys, jobs and their events, workers, artefacts, metrics, system events."""
 
 from apps.core.models.accounts import ApiKey, LoginLink, Role, User
 from apps.core.models.artefacts import Artefact, ArtefactPart, Damage
@@ -18,6 +18,7 @@ from apps.core.models.jobs import (
     Worker,
 )
 from apps.core.models.live import EventFloor
+from apps.core.models.metrics import MetricBlock, MetricPoint, MetricSeries, Nonfinite
 from apps.core.models.system import Severity, SystemEvent
 
 __all__ = [
@@ -38,6 +39,10 @@ __all__ = [
     "JobEvent",
     "JobStatus",
     "LoginLink",
+    "MetricBlock",
+    "MetricPoint",
+    "MetricSeries",
+    "Nonfinite",
     "QueueState",
     "Role",
     "Severity",

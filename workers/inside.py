@@ -9,6 +9,7 @@ import contextlib
 import faulthandler
 import io
 import json
+import math
 import os
 import resource
 import select
@@ -54,8 +55,9 @@ class Report:
         self._refused: dict[int, str] = {}
 
     def __call__(self, kind: str, payload: Mapping[str, Any]) -> None:
-        """Say something; blocks while the worker is behind, so nothing is lost."""
-        self.send({"type": "report", "kind": kind, "payload": dict(payload)})
+        """Say something; blocks while the worker is behind, so nothing is lost. A metric may be NaN or infinite."""
+        said = spelled(payload) if kind == "metrics" else dict(payload)
+        self.send({"type": "report", "kind": kind, "payload": said})
 
     def checkpoint(self, *, step: int = 0, **more: Any) -> int:
         """A place to go on from, with `artefact`, `size_bytes`, `fraction`, `note`, `state`; returns its number.
@@ -127,6 +129,18 @@ class Report:
             self._refused[said["refused"]] = said["why"]
         else:
             self._kept = max(self._kept, said["kept"])
+
+
+def spelled(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures with a word where there is no number, which JSON has no way to write."""
+    return {
+        key: spelled(value) if isinstance(value, Mapping) else str(float(value)) if _is_none(value) else value
+        for key, value in figures.items()
+    }
+
+
+def _is_none(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def resolve(entry: str) -> Callable[..., Any]:

@@ -11,15 +11,19 @@ class CoreConfig(AppConfig):
     label = "core"
 
     def ready(self) -> None:
-        """Our checks on the settings, a memory for faults in pages, what requests cost, and what moves on every page."""
+        """Our checks on the settings, a memory for faults in pages, what requests cost, what moves on every page, and what
+        becomes of the metrics that jobs report."""
         from django.core.signals import got_request_exception
         from django.db.backends.signals import connection_created
 
         from apps.core import checks, live  # noqa: F401
+        from apps.core.jobs import kinds
         from apps.core.live.shell import SHELL
+        from apps.core.metrics.hearing import metrics_heard
         from apps.core.timing import count_statements
         from apps.core.views.errors import remember_fault
 
         got_request_exception.connect(remember_fault, dispatch_uid="terrarium.remember_fault")
         connection_created.connect(count_statements, dispatch_uid="terrarium.count_statements")
         live.register(SHELL)
+        kinds.on_any_report(metrics_heard)

@@ -50,6 +50,7 @@ def chat(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     print("on standard output\x00")
     print("on standard error", file=sys.stderr)
     report("metrics", {"step": 1, "loss": 0.5})
+    report("metrics", {"step": 2, "metrics": {"loss": float("nan"), "accuracy": 0.25}})
     return {}
 
 

@@ -22,7 +22,8 @@ from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from apps.core import jobs  # noqa: E402
-from apps.core.models import Job, JobAttempt, JobEvent, SystemEvent, User, Worker  # noqa: E402
+from apps.core.metrics import series_of  # noqa: E402
+from apps.core.models import Job, JobAttempt, JobEvent, MetricPoint, SystemEvent, User, Worker  # noqa: E402
 from tests.workers import chores  # noqa: E402
 
 chores.register()
@@ -72,7 +73,7 @@ def act(name: str, job_id: str) -> str:
 
 
 def job(job_id: str) -> dict[str, Any]:
-    """A job with its executions and its events."""
+    """A job with its executions, its events, its latest metrics and the steps it measured."""
     fields = (
         "status",
         "attempt",
@@ -87,6 +88,8 @@ def job(job_id: str) -> dict[str, Any]:
     attempts = JobAttempt.objects.filter(job_id=job_id).order_by("number")
     columns = ("number", "outcome", "worker", "host", "cpu_seconds", "wall_seconds", "peak_memory_mb", "stack_trace")
     row["attempts"] = list(attempts.values(*columns))
+    row["metrics"] = list(series_of([job_id]).values("key", "last_step", "last_value", "last_nonfinite", "written"))
+    row["steps"] = sorted(set(MetricPoint.objects.filter(series__job=job_id).values_list("step", flat=True)))
     row["events"] = list(JobEvent.objects.filter(job_id=job_id).order_by("seq").values("seq", "type", "payload"))
     return row
 

@@ -10,10 +10,11 @@ from django.utils import timezone
 from apps.core.jobs import job_enqueue, reports
 from apps.core.jobs.lease import claim, speak
 from apps.core.jobs.reports import Checkpoint, Consumed, Line, Log, Metrics, Progress, Report, Result, Said, Usage, hear
-from apps.core.jobs.settle import settle
+from apps.core.jobs.settle import settle, settle_all
 from apps.core.jobs.verdict import Verdict
-from apps.core.live.log import EVERYTHING, START, read
+from apps.core.live.log import EVERYTHING, floor, read
 from apps.core.live.messages import message
+from apps.core.metrics import curves
 from apps.core.models import Job, JobEvent, User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,7 +35,7 @@ def say(job: Job, *said: Report) -> None:
 def published(type: str) -> list[dict[str, Any]]:
     """What a reader of the log is sent of this type, without its envelope."""
     envelope = {"type", "cursor", "job_id", "topic", "seq", "timestamp"}
-    sent = [message(event) for event in read(EVERYTHING, START).events if event.type == type]
+    sent = [message(event) for event in read(EVERYTHING, floor()).events if event.type == type]
     return [{name: value for name, value in one.items() if name not in envelope} for one in sent]
 
 
@@ -66,16 +67,22 @@ def test_a_change_of_status_is_published_in_the_shared_words_with_ours_beside(jo
     )
 
 
-def test_metrics_may_come_flat_or_gathered_and_are_published_gathered(job: Job) -> None:
+def test_metrics_may_come_flat_or_gathered_and_become_points(job: Job) -> None:
     say(
         job,
         hear("metrics", {"step": 3, "train_loss": 0.5}),
         hear("metrics", {"step": 4, "metrics": {"train_loss": 0.4}}),
     )
-    assert published("metrics") == [
-        {"step": 3, "metrics": {"train_loss": 0.5}},
-        {"step": 4, "metrics": {"train_loss": 0.4}},
-    ]
+    [curve] = curves([job.pk])
+    assert (curve.key, curve.steps, curve.values) == ("train_loss", [3, 4], [0.5, 0.4])
+    assert published("metrics") == []
+
+
+@pytest.mark.parametrize("end", [settle, lambda *one: settle_all([one])], ids=["alone", "together"])
+def test_metrics_among_the_last_words_become_points_too(job: Job, end: Any) -> None:
+    last = Said(hear("metrics", {"step": 5, "train_loss": 0.3}), timezone.now())
+    end(job.pk, job.attempt, Verdict("completed", result={}, last_words=(last,)))
+    assert curves([job.pk])[0].values == [0.3]
 
 
 def test_a_log_line_keeps_what_came_with_it_as_context(job: Job) -> None:

@@ -135,9 +135,11 @@ class Progress(Report):
 
 
 class Metrics(Report):
-    """Numbers at a step of the work (MetricsEvent). A child may also send them flat: `{step, train_loss, ...}`."""
+    """Numbers at a step of the work (MetricsEvent), kept as metric points. A child may also send them flat:
+    `{step, train_loss, ...}`."""
 
     type: ClassVar[str] = "metrics"
+    is_event: ClassVar[bool] = False
     step: int = Field(0, ge=0, lt=2**53)
     metrics: dict[str, float | int | None] = Field(max_length=MAX_KEYS)
 

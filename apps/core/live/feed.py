@@ -31,19 +31,25 @@ class Feed:
     """The events of a scope after a cursor (`start` and `now` are cursors too), to be used as a context.
 
     It first reads the log from the cursor, then takes what the tailer hands it. Both may hold the same event: the
-    position decides, once. When the client is slow and the queue overflows, it goes back to reading the log, at the
+    position decides, once. `points_of` names jobs whose metric points count as well. When the client is slow and the queue overflows, it goes back to reading the log, at the
     client's pace; so a feed never holds more than one queue and one batch.
     """
 
     def __init__(
-        self, scope: Scope, after: str | None, *, default: str = "now", queue_limit: int = QUEUE_LIMIT
+        self,
+        scope: Scope,
+        after: str | None,
+        *,
+        default: str = "now",
+        queue_limit: int = QUEUE_LIMIT,
+        points_of: frozenset[str] = frozenset(),
     ) -> None:
         self.scope = scope
         self._after = after
         self._default = default
         self._position: Position | None = None
         self._behind = True
-        self._subscription = Subscription(scope, asyncio.get_running_loop(), limit=queue_limit)
+        self._subscription = Subscription(scope, asyncio.get_running_loop(), limit=queue_limit, points_of=points_of)
 
     @property
     def position(self) -> Position:
@@ -69,7 +75,7 @@ class Feed:
         tailer.discard(self._subscription)
 
     async def next(self, *, limit: int = 500, timeout: float | None = None) -> EventBatch | None:
-        """The next events (at least one), or a reset; nothing when none came within `timeout` seconds."""
+        """The next events or movements of points (at least one), or a reset; nothing when none came within `timeout` seconds."""
         try:
             async with asyncio.timeout(timeout):
                 while True:
@@ -108,4 +114,7 @@ class Feed:
         else:
             subscription.ready.clear()
             self._position = max(self.position, subscription.upto)
-        return EventBatch(events, self.position, more=bool(subscription.queue)) if events else None
+        moved, subscription.moved = subscription.moved, {}
+        if not events and not moved:
+            return None
+        return EventBatch(events, self.position, more=bool(subscription.queue), moved=moved)

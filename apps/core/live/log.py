@@ -11,7 +11,8 @@ PostgreSQL, whether or not an event is there.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -105,13 +106,15 @@ class EventBatch:
 
     `reset` says that the cursor asked for is not one this log can continue from: part of what followed was
     forgotten. Then there are no events, and `cursor` is the log's end: read the state anew and go on from there.
-    `more` says that further events are there already.
+    `more` says that further events are there already. `moved` names jobs whose metric points have changed, each with a
+    number for their present state; points are not events and have no position.
     """
 
     events: list[Event]
     position: Position
     reset: bool = False
     more: bool = False
+    moved: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def cursor(self) -> str:

@@ -12,6 +12,7 @@ from apps.core.live.feed import Feed, in_thread
 from apps.core.live.listeners import Listener, listeners
 from apps.core.live.log import Scope
 from apps.core.live.messages import as_json, snapshot
+from apps.core.live.points import PointReader
 from apps.core.live.streams import event_json
 
 RETRY_MILLISECONDS = 1000
@@ -26,8 +27,9 @@ async def event_stream(scope: Scope, after: str | None, admission: Admission) ->
     reads any more are not kept for ever, and a client connects again by itself.
     """
     ends = time.monotonic() + MAX_SECONDS
+    watched = frozenset([scope.job_id] if scope.job_id else [])
     with listeners.join(admission) as listener:
-        async with Feed(scope, after) as feed:
+        async with Feed(scope, after, points_of=watched) as feed:
             yield f"retry: {RETRY_MILLISECONDS}\nid: {feed.position.cursor}\nevent: open\ndata: {{}}\n\n"
             async with aclosing(_parts(scope, feed, listener, ends)) as parts:
                 async for part in parts:
@@ -35,6 +37,7 @@ async def event_stream(scope: Scope, after: str | None, admission: Admission) ->
 
 
 async def _parts(scope: Scope, feed: Feed, listener: Listener, ends: float) -> AsyncGenerator[str]:
+    points = PointReader(scope.job_id) if scope.job_id else None
     dismissed = asyncio.create_task(listener.dismissed.wait())
     try:
         while time.monotonic() < ends:
@@ -55,5 +58,8 @@ async def _parts(scope: Scope, feed: Feed, listener: Listener, ends: float) -> A
             else:
                 for event in batch.events:
                     yield f"id: {event.position.cursor}\nevent: {event.type}\ndata: {event_json(event)}\n\n"
+                if points is not None and batch.moved:
+                    for said in await in_thread(points.messages, batch.cursor):
+                        yield f"id: {batch.cursor}\nevent: metrics\ndata: {as_json(said)}\n\n"
     finally:
         dismissed.cancel()

@@ -12,6 +12,7 @@ from apps.core.live.feed import Feed, in_thread
 from apps.core.live.handshake import check_query
 from apps.core.live.log import Event, Scope
 from apps.core.live.messages import as_json, message, snapshot
+from apps.core.live.points import PointReader
 from apps.core.live.socket import HEARTBEAT_SECONDS, Socket, websocket
 from apps.core.models import Job
 
@@ -38,13 +39,18 @@ def event_scope(*, job: str, topic: str, group: str = "") -> Scope:
 
 
 async def _events(socket: Socket) -> None:
-    """First `open` with the cursor it starts from, then a message an event; `ping` in silence; `reset` with a snapshot."""
+    """First `open` with the cursor it starts from, then a message an event; `ping` in silence; `reset` with a snapshot.
+
+    For a job its metrics too, as they come.
+    """
     query = socket.query
     check_query(query, frozenset({"job", "topic", "group", "after"}))
     scope = await in_thread(
         event_scope, job=query.get("job", ""), topic=query.get("topic", ""), group=query.get("group", "")
     )
-    async with Feed(scope, query.get("after")) as feed:
+    points = PointReader(scope.job_id) if scope.job_id else None
+    watched = frozenset([scope.job_id] if scope.job_id else [])
+    async with Feed(scope, query.get("after"), points_of=watched) as feed:
         await socket.send({"type": "open", "cursor": feed.position.cursor})
         while True:
             batch = await feed.next(timeout=HEARTBEAT_SECONDS)
@@ -56,6 +62,9 @@ async def _events(socket: Socket) -> None:
             else:
                 for event in batch.events:
                     await socket.send(event_json(event))
+                if points is not None and batch.moved:
+                    for said in await in_thread(points.messages, batch.cursor):
+                        await socket.send(said)
 
 
 async def _live(socket: Socket) -> None:
@@ -66,7 +75,8 @@ async def _live(socket: Socket) -> None:
     if len(key) > _MAX_NAME:
         raise NotFound("There is no such page.")
     scope = await in_thread(pages.scope_of, page, socket.user, key)
-    async with Feed(scope, socket.query.get("after")) as feed:
+    points_of = await in_thread(pages.points_of, page, socket.user, key)
+    async with Feed(scope, socket.query.get("after"), points_of=points_of) as feed:
         await socket.send({"cursor": feed.position.cursor})
         missed = 0
         while True:
@@ -83,7 +93,8 @@ async def _live(socket: Socket) -> None:
                 html = await pages.rendered(page, socket.user, key, [])
                 await socket.send({"cursor": cursor, "reset": True, "html": html})
             else:
-                html = await pages.rendered(page, socket.user, key, batch.events)
+                html = await pages.rendered(page, socket.user, key, batch.events) if batch.events else ""
+                html += await pages.drawn(page, socket.user, key, batch.moved)
                 await socket.send({"cursor": batch.cursor, "html": html})
             await asyncio.sleep(max(0.0, started + 1 / MESSAGES_A_SECOND - time.monotonic()))
 

@@ -15,11 +15,12 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.conf import settings
 from django.db import connection
 
+from apps.core.live import points as metric_points
 from apps.core.live import wakeup
 from apps.core.live.log import EVERYTHING, START, Event, Position, Scope, anything_after, has_unsettled, head, read
 
@@ -29,6 +30,8 @@ READ_BATCH = 500
 POLL_SECONDS = 0.05
 POLL_WITH_REDIS_SECONDS = 1.0
 POLL_UNSETTLED_SECONDS = 0.02
+POINTS_SECONDS = 0.25
+"""How long metric points gather before whoever looks on is told."""
 LINGER_SECONDS = 3.0
 _MAX_RETRY_SECONDS = 5.0
 
@@ -39,8 +42,17 @@ class Subscription:
     Everything here happens on the stream's event loop; the tailer only schedules it there.
     """
 
-    def __init__(self, scope: Scope, loop: asyncio.AbstractEventLoop, *, limit: int = QUEUE_LIMIT) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        limit: int = QUEUE_LIMIT,
+        points_of: frozenset[str] = frozenset(),
+    ) -> None:
         self.scope = scope
+        self.points_of = points_of
+        self.moved: dict[str, int] = {}
         self.loop = loop
         self.limit = limit
         self.queue: deque[Event] = deque()
@@ -61,6 +73,12 @@ class Subscription:
             self.queue.extend(wanted)
             self.ready.set()
 
+    def touch(self, moved: Mapping[str, int]) -> None:
+        """The metric points of these jobs have moved on."""
+        self.moved |= {job_id: state for job_id, state in moved.items() if job_id in self.points_of}
+        if self.moved:
+            self.ready.set()
+
     def overflow(self) -> None:
         """Give up on the queue: the stream reads the log itself from its own cursor."""
         self.queue.clear()
@@ -78,6 +96,9 @@ class Tailer:
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
         self._listener: wakeup.Listener | None = None
+        self._points: dict[str, int] = {}
+        self._points_due = False
+        self._points_at = 0.0
 
     def add(self, subscription: Subscription) -> None:
         """Hand events to this subscription from now on; `joined` is set once that is certain."""
@@ -139,11 +160,15 @@ class Tailer:
                     position = head()
                 self._join(position)
                 seen = _version(position)
+                self._points_due = self._points_due or seen != version or connection.vendor != "sqlite"
+                self._follow_points()
                 if seen != version:
                     position = self._advance(position)
                     if has_unsettled(position):
                         pause = POLL_UNSETTLED_SECONDS
                     version = seen if connection.vendor == "sqlite" else None
+                if self._points_due:
+                    pause = min(pause, POINTS_SECONDS)
                 failures = 0
             except Exception as error:  # whatever the database throws: the tailer outlives it
                 failures += 1
@@ -159,6 +184,23 @@ class Tailer:
             if self._woken.wait(pause):
                 self._woken.clear()
 
+    def _follow_points(self) -> None:
+        """Tell whose metric points have moved on; for those who have just come, that is all that have any."""
+        now = time.monotonic()
+        if not self._points_due or now - self._points_at < POINTS_SECONDS:
+            return
+        watched = {job_id for _, some in self._by_loop() for one in some for job_id in one.points_of}
+        self._points_due = False
+        if not watched:
+            self._points = {}
+            return
+        self._points_at = now
+        seen = metric_points.moved_on(sorted(watched))
+        moved = {job_id: state for job_id, state in seen.items() if self._points.get(job_id) != state}
+        self._points = seen
+        for loop, subscriptions in self._by_loop() if moved else ():
+            self._on(loop, _touch_all, subscriptions, moved)
+
     def _leave(self) -> bool:
         with self._lock:
             if self._joining or self._subscriptions:
@@ -173,6 +215,9 @@ class Tailer:
             for subscription in newcomers:
                 self._subscriptions.setdefault(subscription.loop, set()).add(subscription)
         for subscription in newcomers:
+            for job_id in subscription.points_of:
+                self._points.pop(job_id, None)
+            self._points_due = self._points_due or bool(subscription.points_of)
             subscription.upto = position
             self._on(subscription.loop, subscription.joined.set)
 
@@ -212,6 +257,11 @@ class Tailer:
 def _offer_all(subscriptions: Sequence[Subscription], events: Sequence[Event], upto: Position) -> None:
     for subscription in subscriptions:
         subscription.offer(events, upto)
+
+
+def _touch_all(subscriptions: Sequence[Subscription], moved: Mapping[str, int]) -> None:
+    for subscription in subscriptions:
+        subscription.touch(moved)
 
 
 def _version(position: Position) -> object:

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from apps.core.accounts import api_key_create, api_key_revoke, token_create, tokens
 from apps.core.jobs.events import event_emit
-from apps.core.jobs.reports import Log, Metrics, Progress, Result, StatusChange
+from apps.core.jobs.reports import Log, Progress, Result, StatusChange
 from apps.core.live import Event, head_cursor, listeners, socket, streams
 from apps.core.live.log import Position
 from apps.core.live.messages import message
@@ -39,7 +39,6 @@ async def test_each_type_has_its_published_shape(live: Tailer) -> None:
     def write() -> None:
         with transaction.atomic():
             event_emit(Log.heard({"level": "warn", "message": "careful"}), job=job)
-            event_emit(Metrics.heard({"step": 3, "train_loss": 0.5, "learning_rate": 1e-4}), job=job)
             event_emit(StatusChange(old_status="running", new_status="timeout"), job=job)
             event_emit(Progress(fraction=0.25, note="1 of 4"), job=job)
             event_emit(Result(result={"score": 1.0}), job=job)
@@ -48,13 +47,12 @@ async def test_each_type_has_its_published_shape(live: Tailer) -> None:
         opened = await client.any()
         assert opened["type"] == "open"
         await aside(write)
-        got = [await client.next() for _ in range(5)]
-    assert [one["type"] for one in got] == ["log", "metrics", "status_change", "progress", "result"]
-    assert [one["seq"] for one in got] == [1, 2, 3, 4, 5]
+        got = [await client.next() for _ in range(4)]
+    assert [one["type"] for one in got] == ["log", "status_change", "progress", "result"]
+    assert [one["seq"] for one in got] == [1, 2, 3, 4]
     assert {(one["job_id"], one["topic"]) for one in got} == {(job.pk, "run_1")}
-    log, metrics, change, progress, result = got
+    log, change, progress, result = got
     assert (log["level"], log["message"]) == ("WARNING", "careful")
-    assert (metrics["step"], metrics["metrics"]) == (3, {"train_loss": 0.5, "learning_rate": 1e-4})
     assert (change["old_status"], change["new_status"], change["state"]) == ("running", "failed", "timeout")
     assert (progress["progress"], progress["note"]) == (0.25, "1 of 4")
     assert result["result"] == {"score": 1.0}

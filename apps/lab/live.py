@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.http import QueryDict
@@ -19,6 +19,7 @@ from apps.core.observatory import Look
 from apps.lab.lists import JOBS
 from apps.lab.observatory import message
 from apps.lab.queries import jobs as job_queries
+from apps.lab.queries.metrics import metrics
 from apps.lab.system import machine_room
 
 _SINCE = "since"
@@ -29,7 +30,7 @@ def register() -> None:
     changes = frozenset({"status_change"})
     live.register(LivePage("observatory", lambda _user, _key: [EVERY_TOPIC], _observatory, types=changes))
     live.register(LivePage("system", lambda _user, _key: [EVERY_TOPIC], _system, types=changes))
-    live.register(LivePage("job", _job_topics, _job))
+    live.register(LivePage("job", _job_topics, _job, points=lambda _user, key: [key], draw_points=_job_metrics))
     live.register(live_list(JOBS, types=changes | {"progress"}, topics=_listed))
 
 
@@ -82,3 +83,7 @@ def _job(user: User, key: str, events: Sequence[Event]) -> str:
         "oob": True,
     }
     return render_to_string("lab/_job_live.html", context)
+
+
+def _job_metrics(_user: User, key: str, _jobs: Collection[str]) -> str:
+    return render_to_string("lab/_job_metrics.html", {"metrics": metrics(key), "oob": True})

@@ -1,4 +1,4 @@
-"""JSON API of the core app: accounts, system, jobs, the event log and artefacts."""
+"""JSON API of the core app: accounts, system, jobs and their metrics, the event log and artefacts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from apps.core.api.accounts import router as accounts_router
 from apps.core.api.artefacts import router as artefacts_router
 from apps.core.api.events import router as events_router
 from apps.core.api.jobs import router as jobs_router
+from apps.core.api.metrics import router as metrics_router
 from apps.core.api.system import router as system_router
 
 router = Router()
 router.add_router("/auth", accounts_router)
 router.add_router("/system", system_router)
 router.add_router("/jobs", jobs_router)
+router.add_router("/jobs", metrics_router)
 router.add_router("/events", events_router)
 router.add_router("/artefacts", artefacts_router)

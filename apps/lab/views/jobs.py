@@ -17,6 +17,7 @@ from apps.core.models import Job, JobStatus, User
 from apps.core.returning import back
 from apps.lab.lists import JOBS
 from apps.lab.queries import jobs as queries
+from apps.lab.queries.metrics import metrics
 
 
 @page_role("viewer")
@@ -50,6 +51,7 @@ def job(request: HttpRequest, job_id: str) -> HttpResponse:
         "job": found,
         "attempts": queries.attempts(found),
         "lines": queries.log_lines(found),
+        "metrics": metrics(found.pk),
     }
     return render(request, "lab/job.html", context)
 

@@ -13,7 +13,7 @@ from apps.core.models import Role, User
 from apps.tasks import queries
 from apps.tasks.criteria import TaskCriteria, criteria_condition
 from apps.tasks.models import ArcTask, Difficulty, TaskSource
-from apps.tasks.registry import solved_among, solving_strategies
+from apps.tasks.registry import selection_actions, solved_among, solving_strategies
 from apps.tasks.thumbnails import thumbnails
 
 _SIDES = {"s": ("Sides up to 10", 1, 10), "m": ("Sides 11 to 20", 11, 20), "l": ("Sides 21 to 30", 21, 30)}
@@ -89,6 +89,11 @@ def _nothing(user: User) -> Empty:
     )
 
 
+_FAMILY = (
+    Bulk("tasks:family-fill", "Put in", icon="plus", role=Role.CURATOR, template="tasks/_bulk_family.html"),
+    Bulk("tasks:family-clear", "Out of its family", role=Role.CURATOR),
+)
+
 GALLERY = ListPage(
     name="gallery",
     title="Tasks",
@@ -126,9 +131,6 @@ GALLERY = ListPage(
     present=_cards,
     page_size=60,
     sizes=(60, 120, 240),
-    bulk=(
-        Bulk("tasks:family-fill", "Put in", icon="plus", role=Role.CURATOR, template="tasks/_bulk_family.html"),
-        Bulk("tasks:family-clear", "Out of its family", role=Role.CURATOR),
-    ),
+    bulk=lambda: (*selection_actions(), *_FAMILY),
     nothing=_nothing,
 )

@@ -1,9 +1,10 @@
-"""What apps above tell this one: tabs of the task page, and which tasks were solved by whom.
+"""What apps above tell this one: tabs of the task page, what to do with chosen tasks, and which were solved by whom.
 
 Tasks know nothing of experiments. An app above registers in its `AppConfig.ready`:
 
     task_tab_register(TaskTab(name="submissions", title="Submissions", order=10, count=..., render=...))
     solved_tasks_register(lambda strategy: TaskSubmission.objects.filter(...).values("task_id"))
+    selection_action_register(Bulk("experiments:new-from-tasks", "New experiment", icon="plus"))
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from django.db.models import Q
 from django.http import HttpRequest
 
+from apps.core.lists import Bulk
 from apps.tasks.models import ArcTask
 
 SolvedTasks = Callable[[str], Any]
@@ -37,6 +39,7 @@ class TaskTab:
 
 
 _tabs: dict[str, TaskTab] = {}
+_selection_actions: dict[str, Bulk] = {}
 _solved: dict[SolvedTasks, Callable[[], Sequence[tuple[str, str]]] | None] = {}
 
 
@@ -48,6 +51,16 @@ def task_tab_register(tab: TaskTab) -> None:
 def task_tabs() -> list[TaskTab]:
     """The tabs in their order."""
     return sorted(_tabs.values(), key=lambda tab: (tab.order, tab.name))
+
+
+def selection_action_register(action: Bulk) -> None:
+    """Offer something to do with tasks chosen in the gallery; its view asks `apps.tasks.lists.GALLERY.chosen` for them."""
+    _selection_actions[action.url] = action
+
+
+def selection_actions() -> list[Bulk]:
+    """What apps above do with chosen tasks."""
+    return list(_selection_actions.values())
 
 
 def solved_tasks_register(

@@ -21,10 +21,8 @@ CIRCLES = [
 CLOCKED = {"tests/workers/test_worker.py"}
 """Tests that still hold a wall clock against a limit. Add none."""
 LONG = {
-    "apps/tasks/services.py": "to be split by entity",
     "static/css/shell.css": "to be split: the frame, what lies over it",
     "tests/apps/experiments/test_the_life_of_a_run.py": "to be split",
-    "tests/apps/tasks/test_pages_of_tasks.py": "to be split",
 }
 """Longer than 400 lines, and why."""
 

@@ -47,7 +47,8 @@ class Declaration:
     sizes: Sequence[int] = (25, 50, 100, 200)
     keep: Sequence[str] = ()
     """Parameters of the page around the list, which its links carry along."""
-    bulk: Sequence[Bulk] = ()
+    bulk: Sequence[Bulk] | Callable[[], Sequence[Bulk]] = ()
+    """What can be done to many, or how to read it: apps above may add to a list below."""
     nothing: Empty | Callable[[User], Empty]
     """What a list without any row says."""
     loosen: str = "Loosen a filter or clear the search."

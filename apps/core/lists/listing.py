@@ -253,10 +253,11 @@ class Listing:
             for number in page_numbers(self.number, self.pages)
         ]
 
-    @property
+    @cached_property
     def bulk(self) -> list[Bulk]:
         """What this member may do to many at once."""
-        return [one for one in self.page.bulk if self.user.has_role(one.role)]
+        offered = self.page.bulk() if callable(self.page.bulk) else self.page.bulk
+        return [one for one in offered if self.user.has_role(one.role)]
 
     @property
     def empty(self) -> Empty:

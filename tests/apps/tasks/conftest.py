@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -81,3 +82,15 @@ def score(task: ArcTask, by: User, *, right: bool = True, strategy: str = "progr
         score=float(right),
         processing_time_ms=5,
     )
+
+
+def html(client: Client, url: str, **headers: Any) -> str:
+    """A page that must answer 200."""
+    response = client.get(url, **headers)
+    assert response.status_code == 200, response.content[:300]
+    return str(response.content.decode())
+
+
+def cards(page: str) -> list[str]:
+    """The tasks a gallery shows, in order."""
+    return re.findall(r'class="card" href="/tasks/([^"]+)/"', page)

@@ -17,6 +17,7 @@ class CellEnd(Report):
     strategy: str
     seed: int
     status: str
+    error_type: str = ""
     score: float | None = None
     core_seconds: float = 0.0
     submission_id: str | None = None
@@ -29,9 +30,13 @@ class CellEnd(Report):
 
     def _end(self) -> str:
         if self.status != "completed":
-            return self.status.replace("timeout", "timed out")
+            reason = self.error_type.replace("_", " ")
+            said = self.status.replace("timeout", "timed out")
+            return said if reason in ("", self.status) else f"{said} ({reason})"
+        if self.error_type:
+            return self.error_type.replace("nothing_found", "found nothing").replace("_", " ")
         if self.score is None:
             return "answered, truth unknown"
         if self.score >= 1:
             return "solved"
-        return f"{100 * self.score:.0f} % solved" if self.score > 0 else "not solved"
+        return f"{100 * self.score:.0f} % solved" if self.score > 0 else "wrong answer"

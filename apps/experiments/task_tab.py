@@ -53,4 +53,4 @@ def _ended(row: TaskSubmission) -> tuple[str, str]:
         return "solved", "solved"
     if row.score:
         return "partial", f"{100 * row.score:.0f} % solved"
-    return "cancelled", "found nothing" if row.error_type else "not solved"
+    return ("nothing", "found nothing") if row.error_type else ("wrong", "wrong answer")

@@ -20,7 +20,6 @@ urlpatterns: list[URLPattern] = [
     path("<str:experiment_id>/edit/", create.edit, name="edit"),
     path("<str:experiment_id>/cells/<int:position>/", cells.cell, name="cell"),
     path("<str:experiment_id>/cells/<int:position>/hint/", cells.hint, name="cell-hint"),
-    path("<str:experiment_id>/cells/<int:position>/truth/<int:test>/", cells.truth, name="cell-truth"),
     path("<str:experiment_id>/cells/<int:position>/replay/<int:test>/<int:attempt>/", cells.replay, name="cell-replay"),
     path("<str:experiment_id>/cells/<int:position>/retry/", actions.retry_cell, name="cell-retry"),
     path("<str:experiment_id>/do/<str:action>/", actions.act, name="act"),

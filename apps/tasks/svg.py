@@ -80,16 +80,27 @@ def _digits(cells: Cells) -> str:
     )
 
 
-def _frame(rows: int, columns: int, cell: int, label: str, body: str) -> str:
+LEAST_SHARE = 0.4
+"""A grid beside a wider one is drawn to its scale, but never narrower than this share of it: it is to be read."""
+
+
+def _frame(rows: int, columns: int, cell: int, label: str, body: str, beside: int = 0) -> str:
     name = f'role="img" aria-label="{escape(label)}"' if label else 'aria-hidden="true"'
+    wide = max(columns, min(beside, int(columns / LEAST_SHARE)))
+    wide += (wide - columns) % 2  # as much room on either side, so that edges stay on pixels
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="arc-grid" width="{columns * cell}" height="{rows * cell}" '
-        f'viewBox="0 0 {columns} {rows}" shape-rendering="crispEdges" overflow="visible" {name}>{body}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="arc-grid" width="{wide * cell}" height="{rows * cell}" '
+        f'viewBox="{(columns - wide) // 2} 0 {wide} {rows}" shape-rendering="crispEdges" overflow="visible" {name}>{body}</svg>'
     )
 
 
-def grid_svg(cells: Cells, *, size: int = 160, cell: int = 0, digits: bool = False, label: str | None = None) -> str:
+def grid_svg(
+    cells: Cells, *, size: int = 160, cell: int = 0, digits: bool = False, label: str | None = None, beside: int = 0
+) -> str:
     """A grid as SVG, its longer side about `size` pixels, or every cell exactly `cell` pixels.
+
+    `beside` gives the picture the width of so many columns, the grid in its middle: several, one beside the other,
+    keep one scale whatever the page makes of their width.
 
     `label` is what a screen reader says (its dimensions by default; "" hides it as decoration). Digits show where
     a cell has room for one.
@@ -99,7 +110,7 @@ def grid_svg(cells: Cells, *, size: int = 160, cell: int = 0, digits: bool = Fal
     body = _paint(cells) + _lines(rows, columns, cell)
     if digits and cell >= 2 * _LINES_FROM:
         body += _digits(cells)
-    return _frame(rows, columns, cell, describe(cells) if label is None else label, body)
+    return _frame(rows, columns, cell, describe(cells) if label is None else label, body, beside)
 
 
 def describe(cells: Cells) -> str:
@@ -131,7 +142,9 @@ def difference_sentence(predicted: Cells, truth: Cells) -> str:
     return f"{len(wrong)} of {len(truth) * len(truth[0])} cells differ"
 
 
-def diff_svg(predicted: Cells, truth: Cells, *, size: int = 160, cell: int = 0, label: str | None = None) -> str:
+def diff_svg(
+    predicted: Cells, truth: Cells, *, size: int = 160, cell: int = 0, label: str | None = None, beside: int = 0
+) -> str:
     """The prediction with its errors marked: what is right is faded, each wrong cell carries the true colour as a
     diamond, a cell beyond the truth a cross, and cells never reached are outlined around their true colour."""
     rows, columns = max(len(predicted), len(truth)), max(len(predicted[0]), len(truth[0]))
@@ -150,7 +163,7 @@ def diff_svg(predicted: Cells, truth: Cells, *, size: int = 160, cell: int = 0, 
     body += _lines(rows, columns, cell)
     body += _marks(wrong, missing, truth)
     sentence = difference_sentence(predicted, truth)
-    return _frame(rows, columns, cell, sentence if label is None else label, body)
+    return _frame(rows, columns, cell, sentence if label is None else label, body, beside)
 
 
 def _marks(wrong: list[tuple[int, int]], missing: list[tuple[int, int]], truth: Cells) -> str:

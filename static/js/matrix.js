@@ -1,5 +1,4 @@
-// [data-matrix]: one tab stop, arrow keys between cells, a thumbnail on hover and focus, the cell's panel beside it.
-// Without a script each cell is a link to the same page with the panel open.
+// [data-matrix]: one tab stop, arrow keys between cells, a thumbnail on hover and focus. A cell is a link to its page.
 import { on, whenShown } from "./dom.js";
 
 const PAUSE = 140;
@@ -9,11 +8,14 @@ let timer;
 whenShown(() => {
   const matrix = document.querySelector("[data-matrix]");
   if (matrix && !matrix.querySelector('.cell[tabindex="0"]')) {
-    const first = matrix.querySelector('.cell[aria-current="true"]') ?? matrix.querySelector(".cell");
+    // Back from the page of a cell, one stands on it.
+    const left = location.hash && matrix.querySelector(`.cell[id="${CSS.escape(location.hash.slice(1))}"]`);
+    const first = left || matrix.querySelector(".cell");
     if (first) {
       first.tabIndex = 0;
       matrix.removeAttribute("tabindex");
     }
+    if (left) left.focus();
   }
 });
 
@@ -51,43 +53,11 @@ function settle(cell) {
   cell.tabIndex = 0;
 }
 
-on("click", "[data-matrix] .cell, [data-cell-step]", (event, link) => {
-  if (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-  event.preventDefault();
-  open(link.href);
+// A cell that came live knows nothing of the order the page is in; the matrix does.
+on("click", "[data-matrix] .cell", (_event, cell) => {
+  const query = cell.closest("[data-matrix]").dataset.query;
+  if (query && !cell.search) cell.search = query;
 });
-
-async function open(address) {
-  hide();
-  document.getElementById("cell-panel")?.removeAttribute("data-close-url");
-  document.getElementById("cell-panel")?.close();
-  await window.htmx.ajax("GET", address, { target: "#panel", swap: "innerHTML" });
-  history.replaceState(null, "", address);
-  mark(new URL(address).pathname);
-}
-
-function mark(path) {
-  document.querySelectorAll("[data-matrix] .cell").forEach((cell) => {
-    if (cell.pathname !== path) {
-      cell.removeAttribute("aria-current");
-      return;
-    }
-    cell.setAttribute("aria-current", "true");
-    settle(cell);
-  });
-}
-
-document.addEventListener(
-  "close",
-  (event) => {
-    if (event.target.id !== "cell-panel") return;
-    const cell = document.querySelector('[data-matrix] .cell[aria-current="true"]');
-    cell?.removeAttribute("aria-current");
-    cell?.focus({ preventScroll: true });
-    hide();
-  },
-  true,
-);
 
 for (const [enter, leave] of [
   ["pointerover", "pointerout"],

@@ -39,20 +39,48 @@ def test_it_completes_without_a_reload_and_across_a_server_restart(page: Page, l
     assert ended.count() >= 10
 
 
-def test_a_cell_opens_beside_the_matrix_with_its_program_and_the_truth_on_demand(page: Page, lab: Lab) -> None:
+def test_a_cell_has_a_page_with_its_program_and_the_truth_on_demand(page: Page, lab: Lab) -> None:
     page.goto(f"{lab.url}/experiments/")
     page.get_by_role("link", name="Watched to the end").first.click()
     page.locator(".matrix .cell-exact").first.click()
-    panel = page.locator("#cell-panel")
-    expect(panel).to_be_visible()
-    expect(panel).to_contain_text("Attempt 1")
-    grids = panel.locator("svg.grid, figure svg").count()
-    panel.get_by_role("button", name=re.compile("Reveal the truth")).first.click()
-    expect(panel.get_by_role("button", name=re.compile("Reveal the truth"))).to_have_count(0)
-    assert panel.locator("svg.grid, figure svg").count() > grids
-    panel.get_by_role("button", name="Step by step").first.click()
-    expect(panel.locator("[id^=replay-] svg").first).to_be_visible()
-    assert "/cells/" in page.url
+    expect(page.locator(".cell-grids")).to_contain_text("Attempt 1")
+    grids = page.locator(".cell-grids svg").count()
+    page.get_by_role("link", name="Show truth and difference").first.click()
+    expect(page.locator(".cell-grids")).to_contain_text("Exactly the truth")
+    assert page.locator(".cell-grids svg").count() > grids
+    page.get_by_role("button", name="Step by step").first.click()
+    expect(page.locator(".replay svg").first).to_be_visible()
+
+
+def test_the_arrow_keys_step_through_cells_and_escape_goes_back_to_where_one_was(page: Page, lab: Lab) -> None:
+    page.goto(f"{lab.url}/experiments/")
+    page.get_by_role("link", name="Watched to the end").first.click()
+    page.locator(".matrix .cell").first.press("Enter")
+    place = page.locator(".cell-place")
+    expect(place).to_have_text("1 of 10")
+    page.evaluate("window.neverReloaded = true")
+    for number in (2, 3, 4):
+        page.keyboard.press("ArrowRight")
+        expect(place).to_have_text(f"{number} of 10")
+    page.keyboard.press("ArrowLeft")
+    expect(place).to_have_text("3 of 10")
+    page.keyboard.press("t")
+    expect(page.get_by_role("link", name="Hide the truth")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(place).to_have_text("4 of 10")
+    expect(page.get_by_role("link", name="Hide the truth")).to_be_visible()
+    assert page.evaluate("window.neverReloaded") is True
+    assert "/cells/3/" in page.url
+    page.keyboard.press("Escape")
+    expect(page.locator("#c3")).to_be_focused()
+
+
+def test_keys_pressed_faster_than_pages_come_end_where_the_last_one_leads(page: Page, lab: Lab) -> None:
+    page.goto(f"{lab.url}/experiments/")
+    page.get_by_role("link", name="Watched to the end").first.click()
+    page.locator(".matrix .cell").first.press("Enter")
+    page.locator('[data-step="after"]').evaluate("step => { for (let n = 0; n < 5; n++) step.click(); }")
+    expect(page.locator(".cell-place")).to_have_text("2 of 10")
 
 
 def test_cancelling_ends_what_waits_and_what_runs(page: Page, lab: Lab) -> None:

@@ -70,7 +70,7 @@ def _badge(state: str, said: str) -> SafeString:
 
 @register.simple_tag
 def cell_icon(state: str, extra: str = "") -> SafeString:
-    """The shape of a matrix cell: exact, partial, wrong, error, running, waiting or cancelled."""
+    """The shape of a matrix cell: exact, partial, wrong, nothing, error, running, waiting or cancelled."""
     name = f"cell-{state}" if f"cell-{state}" in icons.PATHS else "cell-waiting"
     return mark_safe(icons.svg(name, str(conditional_escape(extra))))  # noqa: S308 - our own drawing
 

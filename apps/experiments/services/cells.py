@@ -229,6 +229,7 @@ def _event(end: Ending, outcome: Outcome, submission: TaskSubmission) -> EventEn
         strategy=solve.strategy,
         seed=solve.seed,
         status=outcome.status,
+        error_type=outcome.error_type[:64],
         score=outcome.score,
         core_seconds=round(end.spent.cpu_seconds, 4),
         submission_id=submission.pk,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape  # what Django wraps, without the wrapping: a matrix has thousands
-from typing import Any
 
 from django import template
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.experiments.models import Solve
-from apps.experiments.queries.matrix import Cell, Matrix, MatrixRow, raw_id, symbol_of, words_of
+from apps.experiments.queries.matrix import Cell, Matrix, MatrixRow, column_labels, symbol_of, words_of
 from apps.experiments.strategies import title_of
 
 register = template.Library()
@@ -20,7 +19,7 @@ BLOCK = 40
 
 
 def cell_html(cell: Cell, base: str, query: str = "", *, oob: bool = False, current: bool = False) -> str:
-    """One cell: a link to its panel, with its shape, its colour and its words."""
+    """One cell: a link to its page, with its shape, its colour and its words."""
     marks = ' hx-swap-oob="true"' if oob else ""
     marks += ' aria-current="true"' if current else ""
     flash = " flash" if oob else ""
@@ -38,14 +37,14 @@ def cells_html(cells: Iterable[Cell], base: str) -> str:
 
 
 @register.simple_tag
-def matrix_blocks(matrix: Matrix, experiment_id: str, query: str = "", current: Any = None) -> SafeString:
+def matrix_blocks(matrix: Matrix, experiment_id: str, query: str = "") -> SafeString:
     """The matrix as tables of at most `BLOCK` columns."""
     base = f"/experiments/{experiment_id}/"
     seeds = len({row.seed for row in matrix.rows}) > 1
     names = [_row_name(row, seeds) for row in matrix.rows]
     blocks = range(0, len(matrix.task_ids), BLOCK)
-    chosen = current if isinstance(current, int) else None
-    return mark_safe("".join(_block(matrix, names, start, base, query, chosen) for start in blocks))  # noqa: S308 - escaped in the parts
+    labels = column_labels(matrix.task_ids)
+    return mark_safe("".join(_block(matrix, names, labels, start, base, query) for start in blocks))  # noqa: S308 - escaped in the parts
 
 
 def _row_name(row: MatrixRow, seeds: bool) -> str:
@@ -53,29 +52,31 @@ def _row_name(row: MatrixRow, seeds: bool) -> str:
     return f'<th scope="row"><span class="matrix-name">{escape(title_of(row.strategy))}</span>{seed}</th>'
 
 
-def _block(matrix: Matrix, names: Sequence[str], start: int, base: str, query: str, current: int | None) -> str:
-    ids = matrix.task_ids[start : start + BLOCK]
+def _block(matrix: Matrix, names: Sequence[str], labels: Sequence[str], start: int, base: str, query: str) -> str:
+    part = slice(start, start + BLOCK)
     heads = "".join(
         f'<th scope="col"><a href="/tasks/{escape(task_id)}/" title="{escape(task_id)}" tabindex="-1">'
-        f"{escape(raw_id(task_id)[:4])}</a></th>"
-        for task_id in ids
+        f"{escape(label)}</a></th>"
+        for task_id, label in zip(matrix.task_ids[part], labels[part], strict=True)
     )
     body = "".join(
-        f"<tr>{name}"
-        + "".join(
-            f"<td>{cell_html(cell, base, query, current=cell.position == current)}</td>"
-            for cell in row.cells[start : start + BLOCK]
-        )
-        + "</tr>"
+        f"<tr>{name}" + "".join(f"<td>{cell_html(cell, base, query)}</td>" for cell in row.cells[part]) + "</tr>"
         for name, row in zip(names, matrix.rows, strict=True)
     )
     return f'<table class="matrix"><thead><tr><th><span class="sr-only">Strategy</span></th>{heads}</tr></thead><tbody>{body}</tbody></table>'
 
 
 @register.simple_tag
+def cell_strip(cells: Iterable[Cell], base: str, query: str, current: int) -> SafeString:
+    """A stretch of one row of the matrix, the cell looked at marked."""
+    drawn = (cell_html(cell, base, query, current=cell.position == current) for cell in cells)
+    return mark_safe("".join(drawn))  # noqa: S308 - escaped in the parts
+
+
+@register.simple_tag
 def cell_view(solve: Solve) -> dict[str, str]:
     """The symbol and the words of a cell in a table."""
-    return {"symbol": symbol_of(solve.status, solve.score), "words": words_of(solve)}
+    return {"symbol": symbol_of(solve), "words": words_of(solve)}
 
 
 @register.filter

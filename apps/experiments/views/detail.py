@@ -15,8 +15,11 @@ from apps.core.access import member, page_role
 from apps.core.charts import Chart
 from apps.core.security import allow_inline_styles
 from apps.experiments import charts, queries, services
+from apps.experiments.cell_page import Looking, looking_of
 from apps.experiments.models import ExperimentRun, Solve, SolveStatus
 from apps.experiments.page import RunPage, run_page, tabs
+from apps.experiments.queries.figures import NOTHING_FOUND
+from apps.experiments.queries.matrix import ORDERS
 from apps.experiments.strategies import title_of
 
 
@@ -40,7 +43,8 @@ CELL_SORTS: dict[str, tuple[Any, ...]] = {
 RESULTS: dict[str, tuple[str, Q]] = {
     "exact": ("Solved", Q(score=1.0)),
     "partial": ("Partly solved", Q(score__gt=0, score__lt=1)),
-    "wrong": ("Not solved", Q(status=SolveStatus.COMPLETED, score=0)),
+    "wrong": ("Wrong answer", Q(status=SolveStatus.COMPLETED, score=0) & ~Q(error_type=NOTHING_FOUND)),
+    "nothing": ("Found nothing", Q(error_type=NOTHING_FOUND)),
     "error": ("Failed", Q(status__in=[SolveStatus.FAILED, SolveStatus.TIMEOUT])),
     "waiting": ("Waiting or running", Q(status__in=[SolveStatus.PENDING, SolveStatus.RUNNING])),
     "cancelled": ("Cancelled", Q(status=SolveStatus.CANCELLED)),
@@ -71,9 +75,27 @@ def show(request: HttpRequest, page: RunPage, tab: str, more: dict[str, Any]) ->
     return render(request, f"experiments/{tab}.html", context)
 
 
-def matrix_context(run: ExperimentRun | None) -> dict[str, Any]:
-    """The matrix of a run, for the page and for the page with a cell open."""
-    return {"matrix": queries.matrix(run_id=run.run_id) if run else None, "symbols": queries.SYMBOLS}
+def _orders(looking: Looking) -> list[dict[str, Any]]:
+    """The orders of tasks to choose from; the one chosen runs the other way when chosen again."""
+    said = {
+        "solved": ("most solved first", "least solved first"),
+        "difficulty": ("easy first", "hard first"),
+        "effort": ("least effort first", "most effort first"),
+    }
+    chosen, down = looking.order.removeprefix("-"), looking.order.startswith("-")
+    found = [{"label": "As listed", "url": looking.query(order="") or "?", "current": not chosen}]
+    for name, label in ORDERS.items():
+        again = f"-{name}" if name == chosen and not down else name
+        found.append(
+            {
+                "label": label,
+                "url": looking.query(order=again),
+                "current": name == chosen,
+                "down": name == chosen and down,
+                "title": said[name][1 if name == chosen and down else 0],
+            }
+        )
+    return found
 
 
 @page_role("viewer")
@@ -90,7 +112,15 @@ def standing(request: HttpRequest, experiment_id: str) -> HttpResponse:
 def matrix(request: HttpRequest, experiment_id: str) -> HttpResponse:
     """A row a strategy and seed, a column a task."""
     page = read_page(request, experiment_id)
-    return show(request, page, "detail", matrix_context(page.run))
+    looking = looking_of(page, request.GET)
+    found = queries.matrix(run_id=page.run.run_id, order=looking.order) if page.run else None
+    more = {
+        "matrix": found,
+        "symbols": queries.SYMBOLS,
+        "orders": _orders(looking),
+        "cell_query": looking.query(truth=None, unsolved=None),
+    }
+    return show(request, page, "detail", more)
 
 
 @page_role("viewer")

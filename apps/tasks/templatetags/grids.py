@@ -28,25 +28,33 @@ def _cells(value: Any) -> svg.Cells | None:
 
 
 @register.simple_tag
-def grid(cells: Any, size: int = 160, digits: bool = False, label: str | None = None, cell: int = 0) -> SafeString:
+def grid(
+    cells: Any, size: int = 160, digits: bool = False, label: str | None = None, cell: int = 0, beside: int = 0
+) -> SafeString:
     """`{% grid cells size=160 digits=True label="Test input" %}`: a grid; nothing where there is none.
 
     `size` is about the longer side in pixels (or `cell` the pixels of each, to show several to one scale); `label` is for screen readers (default: dimensions and colours; "" for
-    decoration beside text that says it).
+    decoration beside text that says it); `beside` the columns of the widest grid that stands in the same row.
     """
     drawn = _cells(cells)
     if drawn is None:
         return mark_safe("")
-    return mark_safe(svg.grid_svg(drawn, size=int(size), cell=int(cell or 0), digits=bool(digits), label=label))  # noqa: S308 - numbers and an escaped label
+    drawn_text = svg.grid_svg(
+        drawn, size=int(size), cell=int(cell or 0), digits=bool(digits), label=label, beside=int(beside or 0)
+    )
+    return mark_safe(drawn_text)  # noqa: S308 - numbers and an escaped label
 
 
 @register.simple_tag
-def grid_diff(predicted: Any, truth: Any, size: int = 160, label: str | None = None, cell: int = 0) -> SafeString:
+def grid_diff(
+    predicted: Any, truth: Any, size: int = 160, label: str | None = None, cell: int = 0, beside: int = 0
+) -> SafeString:
     """`{% grid_diff predicted truth %}`: the prediction with its errors marked; shows the truth, so ask first."""
     left, right = _cells(predicted), _cells(truth)
     if left is None or right is None:
         return mark_safe("")
-    return mark_safe(svg.diff_svg(left, right, size=int(size), cell=int(cell or 0), label=label))  # noqa: S308 - as above
+    text = svg.diff_svg(left, right, size=int(size), cell=int(cell or 0), label=label, beside=int(beside or 0))
+    return mark_safe(text)  # noqa: S308 - as above
 
 
 @register.simple_tag

@@ -49,14 +49,14 @@ class Command(BaseCommand):
         self._migrate()
         self._collect_static()
         admin = first_admin_ensure()
-        self._import_tasks()
         supervisor = Supervisor(self._services(), say=self._say)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda *_: supervisor.request_stop())
         # Django's connection must not be shared with the children.
         connection.close()
         try:
             supervisor.start()
+            self._import_tasks()  # while they load
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, lambda *_: supervisor.request_stop())
             if supervisor.watch(until=self._answers_within(START_SECONDS)):
                 first = None if options["no_first_experiment"] else first_experiment_ensure(owner=admin)
                 self._welcome(login_link_create(user=admin), seconds=time.monotonic() - began)
@@ -67,6 +67,8 @@ class Command(BaseCommand):
                 supervisor.watch()
         except GaveUp as trouble:
             raise CommandError(f"{trouble}\n{_tail(trouble.service.log_path)}") from None
+        except KeyboardInterrupt:
+            self._say("Interrupted while the tasks were imported.")
         finally:
             self._say("Stopping ...")
             supervisor.stop()

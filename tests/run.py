@@ -21,7 +21,7 @@ from xml.etree import ElementTree
 from tests.services import backends
 
 ROOT = Path(__file__).resolve().parent.parent
-WITH_DATABASE = ["tests/apps", "tests/workers", "tests/chaos", "tests/config", "tests/upgrades"]
+WITH_DATABASE = ["tests/apps", "tests/workers", "tests/chaos", "tests/upgrades", "tests/architecture/test_contract.py"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PARALLEL = ("-n", "2", "--dist", "loadfile")
 

@@ -110,7 +110,7 @@ def main() -> int:
 def run_browser(arguments: Sequence[str], outcome: Outcome) -> None:
     """The tests that drive a browser, where there is one."""
     if any(shutil.which(name) for name in BROWSERS):
-        run_pytest("Browser", arguments, {}, outcome)
+        run_pytest("Browser", [*PARALLEL, "--dist", "worksteal", *arguments], {}, outcome)
     else:
         outcome.lacking.append("the tests in a browser: no chromium (Debian: apt install chromium)")
 

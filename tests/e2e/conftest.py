@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shutil
@@ -72,6 +73,12 @@ class Lab:
         return next(child for child in children if "uvicorn" in " ".join(child.cmdline()))
 
 
+def _end_with_the_tests() -> None:
+    """Have the lab stop when the process that tests it is gone, however it went."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
 def _start(storage: Path, *arguments: str) -> Lab:
     port = free_port()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TERRARIUM_")}
@@ -86,6 +93,7 @@ def _start(storage: Path, *arguments: str) -> Lab:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=_end_with_the_tests,
     )
     assert process.stdout is not None
     said: list[str] = []

@@ -247,8 +247,8 @@ class Execution:
                     self._ask()
             conversation.hold()
         finally:  # whatever happens: the slot is not free while the process runs
-            with self._child_lock:
-                self._conversation = None
+            with self._child_lock:  # nobody signals it any more: its descriptors may soon be another's
+                self._child = self._conversation = None
             conversation.end()
             self._server.collect(child, seconds=_COLLECT_SECONDS)
         return judge(

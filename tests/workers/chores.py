@@ -95,6 +95,10 @@ def main() -> None:
 
     kinds._kinds.clear()
     register()
+    if "CHORES_ONLY_WHEN_RUNG" in os.environ:
+        from workers import supervisor, sweeper
+
+        supervisor.POLL_SECONDS = sweeper.RING_SECONDS = 600.0
     from django.core.management import call_command
 
     call_command("worker", *sys.argv[1:])

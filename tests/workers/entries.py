@@ -93,7 +93,7 @@ def spawn(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     script = "import os, time; os.setsid(); os.fork(); time.sleep(120)"
     started = [subprocess.Popen([sys.executable, "-c", script, arguments["mark"]]) for _ in range(2)]
     report("log", {"level": "INFO", "message": f"started {[one.pid for one in started]}"})
-    time.sleep(arguments.get("seconds", 60.0))
+    _wait(arguments)
     return {}
 
 

@@ -17,11 +17,13 @@ from urllib.parse import urlsplit, urlunsplit
 import psutil
 import psycopg
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
 
 
-def until(check: Callable[[], T], *, seconds: float = 15.0, every: float = 0.05) -> T:
+def until(check: Callable[[], T], *, seconds: float = PATIENCE, every: float = 0.05) -> T:
     """Wait until `check()` is true and return it; an assertion error when it never is."""
     deadline = time.monotonic() + seconds
     while True:
@@ -89,7 +91,7 @@ class WorkerProcess:
     def wait(self) -> None:
         """Wait for its end; by force if need be."""
         try:
-            self.process.wait(timeout=12)
+            self.process.wait(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -98,7 +100,7 @@ class WorkerProcess:
 class Fleet:
     """Workers that share a database, a broker and a folder, and a process to ask about them."""
 
-    def __init__(self, folder: Path, *, lease: float = 2.0) -> None:
+    def __init__(self, folder: Path, *, lease: float = 6.0) -> None:
         self.folder, self.lease = folder, lease
         folder.mkdir(parents=True, exist_ok=True)
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TERRARIUM_")}
@@ -177,12 +179,12 @@ class Fleet:
         """Where a job stands."""
         return str(self.ask("statuses", job_ids=[job_id])[0])
 
-    def wait_for(self, job_id: str, status: str, *, seconds: float = 15.0) -> dict[str, Any]:
+    def wait_for(self, job_id: str, status: str, *, seconds: float = PATIENCE) -> dict[str, Any]:
         """The job, once it has that status."""
         until(lambda: self.status(job_id) == status, seconds=seconds)
         return self.ask("job", job_id=job_id)  # type: ignore[no-any-return]
 
-    def result(self, job_id: str, *, seconds: float = 15.0) -> dict[str, Any]:
+    def result(self, job_id: str, *, seconds: float = PATIENCE) -> dict[str, Any]:
         """What a job returned, once it has completed."""
         job = self.wait_for(job_id, "completed", seconds=seconds)
         [result] = [event["payload"]["result"] for event in job["events"] if event["type"] == "result"]

@@ -9,7 +9,6 @@ import json
 import os
 import sys
 import time
-from datetime import timedelta
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -24,6 +23,7 @@ from django.utils import timezone  # noqa: E402
 from apps.core import jobs  # noqa: E402
 from apps.core.metrics import series_of  # noqa: E402
 from apps.core.models import Job, JobAttempt, JobEvent, MetricPoint, SystemEvent, User, Worker  # noqa: E402
+from tests.patience import until  # noqa: E402
 from tests.workers import chores  # noqa: E402
 
 chores.register()
@@ -43,20 +43,17 @@ def enqueue(kind: str, payload: dict[str, Any] | None = None, count: int = 1, **
     return [job.pk for job in jobs.jobs_enqueue(specs=specs, owner=_owner())]
 
 
-def enqueue_close_together(kind: str, gap: float) -> float:
-    """Put in two jobs, the second too soon to be rung for again; how long that one waited, in seconds."""
+def enqueue_close_together(kind: str, gap: float) -> None:
+    """Put in two jobs, the second too soon to be rung for again; returns when that one has started."""
     enqueue(kind)
     time.sleep(gap)
     [second] = enqueue(kind)
-    while (job := _job(second)).started_at is None:
-        time.sleep(0.01)
-    return (job.started_at - job.created_at).total_seconds()
+    until(lambda: _job(second).started_at is not None, "the second waits although a worker is free")
 
 
-def enqueue_with_deadline(kind: str, payload: dict[str, Any], seconds: float) -> str:
-    """The id of a job that must have ended by then."""
-    deadline = timezone.now() + timedelta(seconds=seconds)
-    return jobs.job_enqueue(kind=kind, payload=payload, owner=_owner(), deadline_at=deadline).pk
+def let_it_be_late(job_id: str) -> None:
+    """Its deadline is now."""
+    Job.objects.filter(pk=job_id).update(deadline_at=timezone.now())
 
 
 def act(name: str, job_id: str) -> str:
@@ -121,7 +118,7 @@ DO = {
     for function in (
         enqueue,
         enqueue_close_together,
-        enqueue_with_deadline,
+        let_it_be_late,
         act,
         job,
         statuses,

@@ -15,6 +15,7 @@ import pytest
 from apps.core.jobs.reports import Log
 from apps.core.jobs.verdict import Verdict
 from apps.core.models import Job
+from tests.patience import PATIENCE
 from tests.workers.fleet import until
 from workers.conversation import Conversation
 from workers.execution import Execution
@@ -63,7 +64,7 @@ class Listener:
         self._thread.start()
 
     def end(self) -> None:
-        self._thread.join(30)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
         self.conversation.end()
         self._server.collect(self._child, seconds=5)
@@ -137,7 +138,7 @@ def run(
     execution = Execution(Job(job_id="job_1", kind="nap", attempt=1), runner=runner, server=server, ended=end)
     monkeypatch.setattr(execution.words, "say", say)
     execution.start()
-    assert done.wait(30)
+    assert done.wait(PATIENCE)
     verdict, process = ended[0]
     assert verdict is not None
     return verdict, process

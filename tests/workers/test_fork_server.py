@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 
+from tests.patience import PATIENCE
 from tests.workers.fleet import until
 from workers.forkserver import ForkServerClient
 
@@ -16,7 +17,7 @@ def test_a_new_fork_server_counts_as_cold_until_it_has_warmed_up_and_says_so() -
     assert not client.warmed.is_set()
     client.start()
     try:
-        assert told.wait(15)
+        assert told.wait(PATIENCE)
         assert client.warmed.is_set()
         told.clear()
         first = until(lambda: client.pid)

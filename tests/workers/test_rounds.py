@@ -10,6 +10,7 @@ from django.db import OperationalError
 
 from apps.core.jobs import sweep, upkeep
 from apps.core.models import Job
+from tests.patience import PATIENCE
 from tests.workers.fleet import until
 from workers import orphans, supervisor, sweeper
 from workers.sweeper import Sweeper
@@ -28,7 +29,7 @@ def test_a_long_pass_of_retention_stops_neither_leases_nor_promotions(monkeypatc
 
     def forget(**options: Any) -> dict[str, int]:
         stuck.set()
-        let_go.wait(30)
+        let_go.wait(PATIENCE)
         return {}
 
     monkeypatch.setattr(sweeper, "SWEEP_SECONDS", 0.01)
@@ -43,7 +44,7 @@ def test_a_long_pass_of_retention_stops_neither_leases_nor_promotions(monkeypatc
     rounds = Sweeper(lease_seconds=15, queues=["cpu"])
     rounds.start()
     try:
-        assert stuck.wait(30)
+        assert stuck.wait(PATIENCE)
         before = dict(done)
         until(lambda: all(done.get(name, 0) > before.get(name, 0) + 3 for name in ("expire_leases", "promote_due")))
     finally:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.core.jobs import kinds
 from apps.core.jobs.queries import WarmUp, warm_up
 from apps.core.models import Worker
-from tests.workers.fleet import Fleet, WorkerProcess, until
+from tests.workers.fleet import Fleet, WorkerProcess, alive, until
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_a_worker_that_ends_takes_its_preparation_along(fleet: Fleet, how: signa
     [brewing] = [one for one in worker.family() if "tests.workers.brew" in one.cmdline()]
     worker.signal(how)
     worker.wait()
-    until(lambda: not brewing.is_running())
+    until(lambda: not alive(brewing))
 
 
 def test_pages_can_tell_how_far_a_kind_is(db: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import statistics
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from tests.patience import PATIENCE
 from tests.workers.fleet import Fleet, WorkerProcess, alive, until
 
 
@@ -32,8 +33,22 @@ def worker(fleet: Fleet) -> WorkerProcess:
     return fleet.worker(queues="cpu,gpu")
 
 
-def statuses_of(job: dict[str, Any]) -> list[str]:
-    return [event["payload"]["new_status"] for event in job["events"] if event["type"] == "status_change"]
+class Gate:
+    """Work that is told to waits before it until a test opens it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.waits = {"wait_for": str(path)}
+
+    def open(self) -> None:
+        """Let the work go on."""
+        self._path.touch()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    """A closed gate."""
+    return Gate(tmp_path / "open")
 
 
 def processes_marked(mark: str) -> list[int]:
@@ -60,17 +75,15 @@ def test_a_job_runs_says_its_words_in_order_and_returns(fleet: Fleet, worker: Wo
     assert job["progress"] == 1.0
 
 
-def test_a_ring_starts_a_job_at_once(fleet: Fleet, worker: WorkerProcess) -> None:
+def test_a_ring_starts_a_job_also_just_after_another(fleet: Fleet) -> None:
+    """This worker hardly ever looks by itself, and nobody rings again for what waits."""
+    fleet.end_workers()
+    worker = fleet.worker(environment={"CHORES_ONLY_WHEN_RUNG": "1"})
     fleet.result(fleet.enqueue("nap"))
-    began = time.monotonic()
-    fleet.wait_for(fleet.enqueue("noop"), "completed")
-    assert time.monotonic() - began < 0.9  # sooner than a worker would look by itself
-
-
-def test_work_put_in_just_after_a_ring_does_not_wait_for_the_next_look(fleet: Fleet, worker: WorkerProcess) -> None:
-    fleet.result(fleet.enqueue("nap"))
-    waits = [fleet.ask("enqueue_close_together", kind="noop", gap=gap) for gap in (0.04, 0.035, 0.03, 0.025, 0.02)]
-    assert statistics.median(waits) < 0.4
+    for gap in (0.04, 0.03, 0.02):
+        fleet.ask("enqueue_close_together", kind="noop", gap=gap)
+    worker.ask_to_end()
+    worker.wait()
 
 
 def test_work_runs_alone_warm_and_without_django(fleet: Fleet, worker: WorkerProcess) -> None:
@@ -99,7 +112,7 @@ def test_output_is_in_the_log_and_metrics_are_points(fleet: Fleet, worker: Worke
 
 
 def test_a_flood_of_lines_is_thinned_and_says_so_where_it_happened(fleet: Fleet, worker: WorkerProcess) -> None:
-    job = fleet.wait_for(fleet.enqueue("chat", {"lines": 30_000}), "completed", seconds=120)
+    job = fleet.wait_for(fleet.enqueue("chat", {"lines": 30_000}), "completed")
     assert len(job["events"]) < 25_000
     assert any("left out here" in event["payload"].get("message", "") for event in job["events"])
     assert [event["payload"].get("message") for event in job["events"][2:6]] == [f"line {n}" for n in range(4)]
@@ -108,7 +121,7 @@ def test_a_flood_of_lines_is_thinned_and_says_so_where_it_happened(fleet: Fleet,
 
 def test_time_and_memory_of_all_its_processes_are_measured(fleet: Fleet, worker: WorkerProcess) -> None:
     [attempt] = fleet.wait_for(fleet.enqueue("burn", {"seconds": 0.3}), "completed")["attempts"]
-    assert 0.6 <= attempt["cpu_seconds"] <= 1.5
+    assert 0.6 <= attempt["cpu_seconds"] < 3.0
     [attempt] = fleet.wait_for(fleet.enqueue("hoard", {"mb": 150}), "completed")["attempts"]
     assert 150 <= attempt["peak_memory_mb"] <= 250
 
@@ -148,115 +161,112 @@ def test_other_ways_to_fail_have_names(
     assert fleet.wait_for(fleet.enqueue(kind, payload, max_attempts=1), "failed")["error_code"] == code
 
 
-def test_a_running_job_is_cancelled_within_two_seconds(fleet: Fleet, worker: WorkerProcess) -> None:
-    job_id = fleet.enqueue("nap", {"seconds": 60})
-    fleet.wait_for(job_id, "running")
+def test_a_running_job_is_cancelled_and_its_process_gone(fleet: Fleet, worker: WorkerProcess, gate: Gate) -> None:
+    job_id = fleet.enqueue("nap", gate.waits)
     child = worker.child()
-    began = time.monotonic()
     fleet.ask("act", name="cancel", job_id=job_id)
     job = fleet.wait_for(job_id, "cancelled")
-    assert time.monotonic() - began < 2.0
     assert not child.is_running()
     assert [attempt["outcome"] for attempt in job["attempts"]] == ["cancelled"]
 
 
-def test_a_running_job_pauses_and_starts_afresh_when_resumed(fleet: Fleet, worker: WorkerProcess) -> None:
-    job_id = fleet.enqueue("nap", {"seconds": 1.5})
+def test_a_running_job_pauses_and_starts_afresh_when_resumed(fleet: Fleet, worker: WorkerProcess, gate: Gate) -> None:
+    job_id = fleet.enqueue("nap", gate.waits)
     fleet.wait_for(job_id, "running")
     fleet.ask("act", name="pause", job_id=job_id)
     fleet.wait_for(job_id, "paused")
+    gate.open()
     fleet.ask("act", name="resume", job_id=job_id)
     job = fleet.wait_for(job_id, "completed")
     assert [attempt["outcome"] for attempt in job["attempts"]] == ["paused", "completed"]
 
 
 @pytest.mark.parametrize("how", ["timeout", "deadline"])
-def test_time_runs_out(fleet: Fleet, worker: WorkerProcess, how: str) -> None:
+def test_time_runs_out(fleet: Fleet, worker: WorkerProcess, gate: Gate, how: str) -> None:
     if how == "timeout":
-        job_id = fleet.enqueue("nap", {"seconds": 60}, timeout_seconds=0.3)
+        job_id = fleet.enqueue("nap", gate.waits, timeout_seconds=0.3)
     else:
-        job_id = fleet.ask("enqueue_with_deadline", kind="nap", payload={"seconds": 60}, seconds=0.7)
-    job = fleet.wait_for(job_id, "timeout", seconds=5)
+        job_id = fleet.enqueue("nap", gate.waits)
+        worker.child()
+        fleet.ask("let_it_be_late", job_id=job_id)
+    job = fleet.wait_for(job_id, "timeout")
     assert (job["error_code"], job["attempt"]) == (how, 1)
 
 
 def test_what_a_job_started_ends_with_it(fleet: Fleet, worker: WorkerProcess) -> None:
-    fleet.wait_for(fleet.enqueue("spawn", {"mark": "leftover-1", "seconds": 0.5}), "completed")
-    until(lambda: not processes_marked("leftover-1"), seconds=3)
+    fleet.wait_for(fleet.enqueue("spawn", {"mark": "leftover-1"}), "completed")
+    until(lambda: not processes_marked("leftover-1"))
 
 
 # --- what survives whom ---------------------------------------------------------------------------------------------
 
 
-def test_a_killed_child_is_tried_again(fleet: Fleet, worker: WorkerProcess) -> None:
-    job_id = fleet.enqueue("nap", {"seconds": 1.0})
-    fleet.wait_for(job_id, "running")
+def test_a_killed_child_is_tried_again(fleet: Fleet, worker: WorkerProcess, gate: Gate) -> None:
+    job_id = fleet.enqueue("nap", gate.waits)
     worker.child().kill()
+    gate.open()
     job = fleet.wait_for(job_id, "completed")
     assert [attempt["outcome"] for attempt in job["attempts"]] == ["lost", "completed"]
 
 
-def test_a_killed_fork_server_is_replaced_and_leaves_nothing(fleet: Fleet, worker: WorkerProcess) -> None:
-    job_id = fleet.enqueue("spawn", {"mark": "leftover-2", "seconds": 2.0})
+def test_a_killed_fork_server_is_replaced_and_leaves_nothing(fleet: Fleet, worker: WorkerProcess, gate: Gate) -> None:
+    job_id = fleet.enqueue("spawn", {"mark": "leftover-2", **gate.waits})
     until(lambda: len(processes_marked("leftover-2")) == 4)
     child = worker.child()
     server = child.parent()
     assert server is not None
     server.kill()
-    until(lambda: not child.is_running() and not server.is_running(), seconds=2)
+    until(lambda: not child.is_running() and not server.is_running())
+    gate.open()
     job = fleet.wait_for(job_id, "completed")
     assert [attempt["outcome"] for attempt in job["attempts"]] == ["lost", "completed"]
-    until(lambda: not processes_marked("leftover-2"), seconds=3)
-    assert all(alive(process) for process in worker.family())  # no zombies either
+    until(lambda: not processes_marked("leftover-2"))
+    until(lambda: all(alive(process) for process in worker.family()))  # no zombies either
 
 
-def test_a_worker_told_to_stop_gives_its_jobs_back(fleet: Fleet, worker: WorkerProcess) -> None:
+def test_a_worker_told_to_stop_gives_its_jobs_back(fleet: Fleet, worker: WorkerProcess, gate: Gate) -> None:
     name = worker.name
-    job_id = fleet.enqueue("nap", {"seconds": 1.0}, max_attempts=1)
+    job_id = fleet.enqueue("nap", gate.waits, max_attempts=1)
     fleet.wait_for(job_id, "running")
-    began = time.monotonic()
     worker.signal(signal.SIGTERM)
-    fleet.wait_for(job_id, "queued", seconds=3)
-    worker.process.wait(timeout=8)
-    assert time.monotonic() - began < 6
+    fleet.wait_for(job_id, "queued")
+    worker.process.wait(timeout=PATIENCE)
     assert name not in fleet.ask("workers")
+    gate.open()
     fleet.worker()
     job = fleet.wait_for(job_id, "completed")
     assert [attempt["outcome"] for attempt in job["attempts"]] == ["paused", "completed"]
 
 
-def test_a_killed_worker_leaves_no_process_and_its_job_to_another(fleet: Fleet, worker: WorkerProcess) -> None:
+def test_a_killed_worker_leaves_no_process_and_its_job_to_another(
+    fleet: Fleet, worker: WorkerProcess, gate: Gate
+) -> None:
     other = fleet.worker()
-    job_id = fleet.enqueue("spawn", {"mark": "leftover-3", "seconds": 1.0})
+    job_id = fleet.enqueue("spawn", {"mark": "leftover-3", **gate.waits})
     until(lambda: len(processes_marked("leftover-3")) == 4)
-    family = worker.family() if running_job_is_with(worker) else other.family()
-    victim, heir = (worker, other) if running_job_is_with(worker) else (other, worker)
-    began = time.monotonic()
+    victim, heir = (worker, other) if worker.children() else (other, worker)
+    family = victim.family()
     victim.signal(signal.SIGKILL)
-    until(lambda: not any(alive(process) for process in family), seconds=2)
+    until(lambda: not any(alive(process) for process in family))
+    gate.open()
     job = fleet.wait_for(job_id, "completed")
-    took = time.monotonic() - began
     assert [attempt["outcome"] for attempt in job["attempts"]] == ["lost", "completed"]
-    assert took < fleet.lease + 3 + 1.5  # and the second that it runs
     assert heir.process.poll() is None
-    until(lambda: not processes_marked("leftover-3"), seconds=3)
+    until(lambda: not processes_marked("leftover-3"))
 
 
-def running_job_is_with(worker: WorkerProcess) -> bool:
-    return bool(worker.children())
-
-
-def test_a_worker_stopped_beyond_its_lease_cannot_write_when_it_returns(fleet: Fleet) -> None:
+def test_a_worker_stopped_beyond_its_lease_cannot_write_when_it_returns(fleet: Fleet, gate: Gate) -> None:
     fleet.end_workers()
     worker = fleet.worker()
-    job_id = fleet.enqueue("nap", {"seconds": 0.8})
-    fleet.wait_for(job_id, "running")
+    job_id = fleet.enqueue("nap", gate.waits)
+    worker.child()
     worker.signal(signal.SIGSTOP)
+    gate.open()
     other = fleet.worker()
-    job = fleet.wait_for(job_id, "completed", seconds=fleet.lease + 8)
+    job = fleet.wait_for(job_id, "completed")
     assert [attempt["outcome"] for attempt in job["attempts"]] == ["lost", "completed"]
     worker.signal(signal.SIGCONT)
-    until(lambda: "fenced" in worker.log.read_text(), seconds=5)
+    until(lambda: "fenced" in worker.log.read_text())
     assert fleet.ask("job", job_id=job_id) == job
     assert other.process.poll() is None
 

@@ -24,6 +24,8 @@ STATES = {
         ("experiments", "0003_solved_tasks_by_index"),
     ],
 }
+GIVEN_UP = ("tasks.TaskImportDraft",)
+"""Tables whose rows need not survive: previews of uploads, which lasted a day and can be uploaded again."""
 GRID = [[0, 1], [1, 0]]
 PAIR = {"input": GRID, "output": GRID}
 WHEN = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -70,7 +72,8 @@ def _tasks(make: Any, number: int, user: Any) -> Any:
         colour_count=2, has_truths=True, max_side=2, pair_hashes=[], same_size=True, test_count=1, train_count=2,
     )  # fmt: skip
     make("tasks.ArcTaskVersion", task=task, version=1, replaced_at=WHEN, **content)
-    _optional(make, "tasks.TaskImportDraft")(dataset="mine", task_source="training", content=b"[]", owner=user)
+    if number == 1:
+        _optional(make, "tasks.TaskImportDraft")(dataset="mine", task_source="training", content=b"[]", owner=user)
     return task
 
 
@@ -136,8 +139,9 @@ def _experiment(make: Any, key: str, status: str, user: Any, task: Any) -> None:
 
 
 def models_of(apps: Any) -> list[Any]:
-    """Our tables in this state."""
-    return [model for model in apps.get_models() if model._meta.app_label in OURS]
+    """Our tables in this state, but for those that the newest version has given up."""
+    ours = [model for model in apps.get_models() if model._meta.app_label in OURS]
+    return [model for model in ours if model._meta.label not in GIVEN_UP]
 
 
 def snapshot(apps: Any) -> dict[str, dict[str, dict[str, str]]]:

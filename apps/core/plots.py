@@ -46,6 +46,14 @@ class Dot:
 
 
 @dataclass(frozen=True)
+class Steps:
+    """A share that grows in steps: its dots from left to right, and how far right it is known to stay as it is."""
+
+    dots: Sequence[Dot]
+    until: float
+
+
+@dataclass(frozen=True)
 class Plot:
     """What `components/plot.html` shows: a title, one line that reads it, the drawing, its data."""
 
@@ -56,6 +64,7 @@ class Plot:
     head: Sequence[str]
     rows: Sequence[Sequence[Any]]
     series: Sequence[str] = field(default_factory=tuple)
+    lines: bool = False
 
     @property
     def legend(self) -> list[tuple[int, str]]:
@@ -85,6 +94,65 @@ def scatter(
         parts.append(f'<g class="s{number % len(SHAPES) + 1}">{marks}</g>')
     return mark_safe(  # noqa: S308 - numbers, and words escaped where they are put in
         f'<svg class="plot" width="100%" height="{HEIGHT}" aria-hidden="true" focusable="false">{"".join(parts)}</svg>'
+    )
+
+
+def steps(series: Sequence[Steps], *, x_label: str, y_label: str, x_words: Callable[[float], str]) -> SafeString:
+    """Shares of one, from nothing to all, that grow in steps, each in a band; a logarithmic scale across, a dash a series."""
+    ticks = _log_scale([x for one in series for x in (*(dot.x for dot in one.dots), one.until)])
+    base = HEIGHT - _BOTTOM
+
+    def share_across(value: float) -> float:
+        return math.log10(min(max(value, ticks[0]), ticks[-1]) / ticks[0]) / math.log10(ticks[-1] / ticks[0])
+
+    def across(value: float) -> float:
+        return _LEFT + share_across(value) * (100 - _LEFT - _RIGHT)
+
+    def up(share: float) -> float:
+        return base - share * (base - _TOP)
+
+    parts = [*_rules(1.0, up, y_label), *_marks(ticks, across, x_words, x_label)]
+    for number, one in enumerate(series):
+        dash = DASHES[number % len(DASHES)]
+        parts.append(f'<g class="s{number % len(SHAPES) + 1}">{_stairs(one, share_across, up, dash)}')
+        parts += [
+            f'<svg x="{across(dot.x):.2f}%" y="{up(dot.y):.1f}" overflow="visible">'
+            f'<circle class="plot-hit" r="7"><title>{escape(dot.words)}</title></circle></svg>'
+            for dot in one.dots
+            if dot.words
+        ]
+        parts.append("</g>")
+    return mark_safe(  # noqa: S308 - numbers, and words escaped where they are put in
+        f'<svg class="plot" width="100%" height="{HEIGHT}" aria-hidden="true" focusable="false">{"".join(parts)}</svg>'
+    )
+
+
+DASHES = ("", "7 4", "2 4", "2 4 7 4", "7 4 2 4", "", "7 4", "2 4")
+"""The dashes of the series by position, as in the legend."""
+_ACROSS = 1000
+
+
+def _stairs(one: Steps, across: Callable[[float], float], up: Callable[[float], float], dash: str) -> str:
+    """The line and its band, in a frame that is stretched to the width there is."""
+    places = [across(dot.x) * _ACROSS for dot in one.dots]
+    ends = [*places[1:], max(across(one.until) * _ACROSS, places[-1])] if places else []
+
+    def treads(heights: Sequence[float]) -> list[str]:
+        return [f"{x:.1f} {y:.1f}L{end:.1f} {y:.1f}" for x, end, y in zip(places, ends, heights, strict=True)]
+
+    start = f"0 {up(0.0):.1f}"
+    rise = f"{places[0] if places else across(one.until) * _ACROSS:.1f} {up(0.0):.1f}"
+    line = "L".join([start, rise, *treads([up(dot.y) for dot in one.dots])])
+    upper = treads([up(dot.high) for dot in one.dots])
+    lower = [
+        f"{end:.1f} {y:.1f}L{x:.1f} {y:.1f}"
+        for x, end, y in zip(places, ends, [up(d.low) for d in one.dots], strict=True)
+    ]
+    band = f'<path class="plot-band" d="M{"L".join([*upper, *reversed(lower)])}Z"/>' if places else ""
+    dashed = f' stroke-dasharray="{dash}"' if dash else ""
+    return (
+        f'<svg x="{_LEFT}%" width="{100 - _LEFT - _RIGHT}%" height="{HEIGHT}" viewBox="0 0 {_ACROSS} {HEIGHT}" '
+        f'preserveAspectRatio="none">{band}<path class="plot-line" vector-effect="non-scaling-stroke" d="M{line}"{dashed}/></svg>'
     )
 
 

@@ -122,15 +122,8 @@ def _cells(run: ExperimentRun, events: Sequence[Event]) -> str:
 
 
 def _curves(run_id: str) -> str:
-    found = queries.curves(run_id=run_id)
-    context = {
-        "chart_id": charts.CURVE_ID,
-        "data": charts.solve_curve_data(found),
-        "head": charts.HEAD,
-        "rows": charts.curve_rows(found),
-        "oob": True,
-    }
-    return render_to_string("experiments/_curve_live.html", context)
+    plot = charts.solve_curve(queries.curves(run_id=run_id))
+    return render_to_string("experiments/_curve_live.html", {"plot": plot, "oob": True})
 
 
 def _lines(events: Sequence[Event]) -> str:

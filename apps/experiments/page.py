@@ -10,8 +10,8 @@ from apps.core.access import is_owner
 from apps.core.models import Role, User
 from apps.experiments import queries
 from apps.experiments.models import ACTIVE, ENDED, Experiment, ExperimentRun, ExperimentStatus
-from apps.experiments.queries.figures import total_of
-from apps.experiments.queries.progress import Progress
+from apps.experiments.queries.figures import results_stored, total_of
+from apps.experiments.queries.progress import Progress, progress_settled
 from apps.experiments.schemas import RowFigures, RunResults, StrategyFigures, Totals
 from apps.experiments.strategies import title_of
 
@@ -148,11 +148,14 @@ class RunPage:
 
 
 def run_page(*, experiment: Experiment, number: int | None, user: User) -> RunPage:
-    """Read what the head of the page needs: five statements."""
+    """Read what the head of the page needs: three statements for a run that has ended, some more while it moves."""
     numbers = list(experiment.runs.order_by("-number").values_list("number", flat=True))
     run = queries.run_of(experiment, number)
     if run is None:
         return RunPage(experiment, None, [], None, None, user)
+    kept = results_stored(run.metrics)
+    if kept is not None:
+        return RunPage(experiment, run, numbers, progress_settled(kept.totals), kept, user)
     progress = queries.progress_of([run])[run.run_id]
     return RunPage(experiment, run, numbers, progress, queries.results_of([run])[run.run_id], user)
 

@@ -16,6 +16,7 @@ from apps.core.words import plural
 from apps.experiments.kind import KIND, QUEUE
 from apps.experiments.models import ExperimentRun, ExperimentStatus, Solve, SolveStatus
 from apps.experiments.queries.figures import done, ended
+from apps.experiments.schemas import Totals
 
 RATE_WINDOW = timedelta(seconds=60)
 WORKER_SEEN = timedelta(seconds=60)
@@ -88,6 +89,13 @@ class Progress:
     def fraction(self) -> float:
         """Share done, 0..1."""
         return self.done / self.total if self.total else 0.0
+
+
+def progress_settled(totals: Totals) -> Progress:
+    """The progress of a run all of whose cells have ended, from the figures it keeps."""
+    return Progress(
+        total=totals.cells, done=totals.done, cancelled=totals.cancelled, running=0, rate=0.0, eta_seconds=None
+    )
 
 
 _lately = Q(finished_at__gte=Now() - RATE_WINDOW, finished_at__lte=Now())

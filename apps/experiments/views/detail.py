@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.db.models import Case, F, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse
@@ -12,8 +11,6 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from apps.core.access import member, page_role
-from apps.core.charts import Chart
-from apps.core.security import allow_inline_styles
 from apps.experiments import charts, queries, services
 from apps.experiments.cell_page import Looking, looking_of
 from apps.experiments.models import ExperimentRun, Solve, SolveStatus
@@ -50,7 +47,6 @@ RESULTS: dict[str, tuple[str, Q]] = {
     "cancelled": ("Cancelled", Q(status=SolveStatus.CANCELLED)),
 }
 PAGE_SIZE = 50
-CHART_SECONDS = 3600
 
 
 def read_page(request: HttpRequest, experiment_id: str) -> RunPage:
@@ -125,27 +121,12 @@ def matrix(request: HttpRequest, experiment_id: str) -> HttpResponse:
 
 @page_role("viewer")
 @require_GET
-@allow_inline_styles
 def curves(request: HttpRequest, experiment_id: str) -> HttpResponse:
     """Score against effort."""
     page = read_page(request, experiment_id)
-    return show(request, page, "curves", {"chart": _chart(page)})
-
-
-def _chart(page: RunPage) -> Chart | None:
-    """The curve of a run, drawn again only when its answers changed: Bokeh takes its time."""
-    if page.run is None or page.totals is None:
-        return None
-    totals = page.totals
-    key = f"solve-curve:{page.run.run_id}:{totals.done}:{totals.strict}:{totals.core_seconds}"
-    chart: Chart | None = cache.get(key)
-    if chart is None:
-        found = queries.curves(run_id=page.run.run_id)
-        if not page.is_active and not any(curve.points for curve in found):
-            return None
-        chart = charts.solve_curve_chart(found)
-        cache.set(key, chart, CHART_SECONDS)
-    return chart
+    found = queries.curves(run_id=page.run.run_id) if page.run else []
+    shown = page.is_active or any(curve.points for curve in found)
+    return show(request, page, "curves", {"plot": charts.solve_curve(found) if shown else None})
 
 
 @page_role("viewer")
@@ -159,6 +140,7 @@ def tasks(request: HttpRequest, experiment_id: str) -> HttpResponse:
     more = {
         "chosen": chosen,
         "sort": sort,
+        "base": f"/experiments/{page.experiment.pk}/",
         "page_obj": Paginator(_cells(page.run, chosen, sort), PAGE_SIZE).get_page(request.GET.get("page")),
         "filters": [
             {

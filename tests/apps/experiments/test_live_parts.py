@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -81,15 +80,14 @@ def test_solvers_words_reach_the_log(make: Make, tasks: list[ArcTask], viewer: U
     assert "&lt;b&gt;" in html
 
 
-def test_the_curve_gets_data_and_table(make: Make, tasks: list[ArcTask], viewer: User) -> None:
+def test_the_curve_gets_a_drawing_its_reading_and_its_table(make: Make, tasks: list[ArcTask], viewer: User) -> None:
     made = make()
     for cell in cells(made)[:2]:
         end(cell)
     html = live._render(viewer, f"{made.runs.get().run_id}:curves", [])
-    data = re.search(r'<script type="application/json" id="solve-curve-data"[^>]*>(.*?)</script>', html)
-    assert data is not None
-    assert json.loads(data[1])["series-0"]["y"] == [0.0, 75.0, 75.0, 75.0]
-    assert 'id="solve-curve-table"' in html
+    for name in ("solve-curve", "solve-curve-reading", "solve-curve-table"):
+        assert re.search(rf'id="{name}"[^>]* hx-swap-oob="true"', html), name
+    assert "Echo solves 75.0" in html
 
 
 def test_a_push_costs_the_same_whatever_the_run_holds(make: Make, viewer: User) -> None:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from apps.core.models import Job
 
 Report = Callable[[str, Mapping[str, Any]], None]
+MEMORY_MB = 512
+"""Reading takes a tenth of it, whatever the size of the upload."""
+
+WARM = ("workers.imports",)
 _EVERY_SECONDS = 0.5
 
 
@@ -92,5 +96,5 @@ def wrote(arguments: dict[str, Any], _report: Report) -> dict[str, Any]:
     return arguments
 
 
-register_runner(Runner(kind="import_read", prepare=prepare_read))
-register_runner(Runner(kind="import_write", prepare=prepare_write))
+register_runner(Runner(kind="import_read", prepare=prepare_read, memory_mb=MEMORY_MB, warm=WARM))
+register_runner(Runner(kind="import_write", prepare=prepare_write, warm=WARM))

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from django.db import connection, connections
 from django.db.models import DateTimeField, ExpressionWrapper, F, Model, QuerySet
 from django.db.models.functions import Coalesce, Greatest, Now
-from django.db.models.sql import UpdateQuery
+from django.db.models.sql import InsertQuery, UpdateQuery
 
 M = TypeVar("M", bound=Model)
 _ROWS = 400
@@ -47,6 +47,26 @@ def insert(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *,
                 f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([one] * len(part))}",  # noqa: S608
                 [value for row in part for value in row],
             )
+
+
+Statement = tuple[str, Sequence[Any]]
+
+
+def insert_statements(rows: Sequence[Model]) -> list[Statement]:
+    """`bulk_create` taken apart: what costs Python its time is done here, before a transaction holds others up."""
+    if not rows:
+        return []
+    query = InsertQuery(type(rows[0]))
+    fields = [field for field in type(rows[0])._meta.concrete_fields if not field.generated]
+    query.insert_values(fields, list(rows))
+    return list(query.get_compiler(connection=connection).as_sql())
+
+
+def execute(statements: Sequence[Statement]) -> None:
+    """Carry out what was prepared."""
+    with connection.cursor() as cursor:
+        for sql, parameters in statements:
+            cursor.execute(sql, parameters)
 
 
 def json_value() -> str:

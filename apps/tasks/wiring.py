@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from django.urls import reverse
-
 from apps.core.jobs import kinds, upkeep
 from apps.core.jobs.kinds import Kind, Subject
 from apps.core.models import Job
@@ -37,13 +35,11 @@ def register() -> None:
 
 
 def import_subjects(jobs: Sequence[Job]) -> Mapping[str, Subject]:
-    """What jobs of an import are about."""
+    """What jobs of an import are about. The address is written out: workers, who ask too, know no pages."""
     ids = {job.pk: str(job.payload.get("import_id", "")) for job in jobs}
     found = TaskImport.objects.in_bulk(list(ids.values()))
     return {
-        job_id: Subject(
-            title=f"Tasks into {found[import_id].dataset}", url=reverse("tasks:import_one", args=[import_id])
-        )
+        job_id: Subject(title=f"Tasks into {found[import_id].dataset}", url=f"/tasks/import/{import_id}/")
         for job_id, import_id in ids.items()
         if import_id in found
     }

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from apps.core import sql
 from apps.core.models import Job, JobStatus
 from apps.tasks.models import ArcTask
 from apps.tasks.services import imports, writing
@@ -35,16 +36,22 @@ class Steps:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, then: Callable[[int], None] | None = None) -> None:
         self.sizes: list[int] = []
         self.seen: list[int] = []
-        inner = writing._create
+        inner, prepare = sql.execute, writing._prepared
+        waiting: list[int] = []
 
-        def create(decisions: Any, arrival: int | None) -> None:
-            inner(decisions, arrival)
-            self.sizes.append(len(decisions))
+        def prepared(decisions: Any, arrival: int | None) -> Any:
+            waiting.append(len(decisions))
+            return prepare(decisions, arrival)
+
+        def execute(statements: Any) -> None:
+            inner(statements)
+            self.sizes.append(waiting.pop())
             self.seen.append(ArcTask.objects.count())
             if then is not None:
                 then(len(self.sizes))
 
-        monkeypatch.setattr(writing, "_create", create)
+        monkeypatch.setattr(writing, "_prepared", prepared)
+        monkeypatch.setattr("apps.tasks.services.writing.execute", execute)
 
 
 def confirmed(client: Client, count: int = 200) -> Job:

@@ -58,7 +58,7 @@ def test_the_size_of_a_transaction_follows_the_time_it_took(monkeypatch: pytest.
     monkeypatch.setattr(writing, "_MOST", 400)
     work = writing._Writing(TaskImport(), "", lambda _done, _total: True)
     monkeypatch.setattr(writing, "_pause", lambda: None)
-    for seconds, expected in ((0.06, 16), (0.24, 4), (10.0, writing._LEAST), (0.001, 240), (0.0001, writing._MOST)):
+    for seconds, expected in ((0.025, 16), (0.1, 4), (10.0, writing._LEAST), (0.001, 100), (0.0001, writing._MOST)):
         work._breathe(seconds)
         assert work._size == expected
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from apps.experiments.views import actions, cells, create, detail, listing
+from apps.experiments.views import actions, cells, create, detail, export, listing
 
 app_name = "experiments"
 urlpatterns: list[URLPattern] = [
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern] = [
     path("<str:experiment_id>/tasks/", detail.tasks, name="tasks"),
     path("<str:experiment_id>/config/", detail.config, name="config"),
     path("<str:experiment_id>/log/", detail.log, name="log"),
+    path("<str:experiment_id>/export/", export.export, name="export"),
     path("<str:experiment_id>/standing/", detail.standing, name="standing"),
     path("<str:experiment_id>/edit/", create.edit, name="edit"),
     path("<str:experiment_id>/cells/<int:position>/", cells.cell, name="cell"),

@@ -134,7 +134,7 @@ def _incoming(shelf: Shelf, head: Head, raw_id: str, terms: Terms) -> Incoming:
         raw_id=raw_id,
         dataset=dataset,
         split=terms.split_of(head),
-        version=shelf.datasets.get(dataset, "") if head.dataset else terms.version,
+        version=head.version if head.dataset else terms.version,
         content=head.content,
         has_truths=head.has_truths,
         has_metadata=head.has_metadata,

@@ -29,6 +29,7 @@ urlpatterns = [
     path("leaks/", gallery.leaks, name="leaks"),
     path("family/fill/", gallery.family_fill, name="family-fill"),
     path("family/clear/", gallery.family_clear, name="family-clear"),
+    path("export/", task.export, name="export"),
     path("import/", imports.start, name="import"),
     path("import/sets/", imports.canonical, name="import_sets"),
     path("import/<str:import_id>/", imports.one, name="import_one"),

@@ -20,7 +20,7 @@ from apps.core.live.messages import message, snapshot
 from apps.core.models import User
 from apps.core.pagination import Page, PageQuery, paginate
 from apps.experiments import queries, services
-from apps.experiments.api.export import export_response
+from apps.experiments.api.export import ExportCheckOut, Format, WishQuery, check_out, export_response
 from apps.experiments.api.router import router
 from apps.experiments.api.shapes import (
     CellOut,
@@ -240,13 +240,28 @@ def list_events(
     }
 
 
-@router.get("/{experiment_id}/export", summary="All of it in one file")
+@router.get("/{experiment_id}/export", summary="All of it, or its answers, in one file")
 def export(
-    request: HttpRequest, experiment_id: str, format: Literal["json", "csv"] = "json", run: RunNumber = None
+    request: HttpRequest,
+    experiment_id: str,
+    wish: Query[WishQuery],
+    format: Format = "json",
+    run: RunNumber = None,
 ) -> HttpResponseBase:
-    """JSON: the experiment, its run, every submission. CSV: a line a cell. Of the latest run, or another by its number."""
+    """Of the latest run, or another by its number. `json`: the experiment, its run, every submission. `csv`: a line a cell.
+
+    Answers alone, by raw ids: `submission` (Kaggle's submission.json), `csv2020`, `harness` (a zip with a file a task, for the
+    official benchmarking harness). Both attempts are those of one row (`strategy`, `seed`) or, with a second one, the best of
+    each. What is not answered is filled in and counted in `X-Filled-Tasks` and `X-Filled-Outputs`.
+    """
     experiment = services.experiment_get(experiment_id=experiment_id)
-    return export_response(experiment, _run(experiment_id, run), format)
+    return export_response(experiment, _run(experiment_id, run), format, wish.wish())
+
+
+@router.get("/{experiment_id}/export/check", response=ExportCheckOut, summary="What an export of answers would hold")
+def check_export(request: HttpRequest, experiment_id: str, wish: Query[WishQuery], run: RunNumber = None) -> Any:
+    """Whose attempts, to how many tasks, and how many have to be filled in; or why it cannot be."""
+    return check_out(_run(experiment_id, run), wish.wish())
 
 
 def _run(experiment_id: str, number: int | None) -> ExperimentRun:

@@ -8,14 +8,14 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from apps.core.access import member, page_role
 from apps.core.errors import NotFound
 from apps.core.models import Role
 from apps.tasks import queries, services
 from apps.tasks.downloads import arc_file
-from apps.tasks.models import ArcTask, Difficulty
+from apps.tasks.models import ArcTask, Difficulty, TaskSource
 from apps.tasks.registry import TaskTab, task_tabs
 
 _CELL_PIXELS = ((6, 26), (10, 20), (14, 14), (20, 10), (30, 8))
@@ -102,6 +102,15 @@ def truth(request: HttpRequest, task_id: str, number: int) -> HttpResponse:
 def download(request: HttpRequest, task_id: str) -> HttpResponse:
     """The task as ARC's JSON, truths and all: asking for the file is asking for them."""
     return arc_file(services.current_data(queries.task_get(task_id)), include_truth=request.GET.get("truth") != "0")
+
+
+@require_GET
+@page_role()
+def export(request: HttpRequest) -> HttpResponse:
+    """Many tasks as a zip: which ones, and whether with their truths."""
+    found = queries.splits()
+    context = {"datasets": sorted({split.dataset for split in found}), "sources": TaskSource.choices, "splits": found}
+    return render(request, "tasks/export.html", context)
 
 
 @require_POST

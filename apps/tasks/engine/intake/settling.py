@@ -49,7 +49,8 @@ def _place(shelf: Shelf) -> None:
         folders = shelf.groups[head.group].folders
         head.split = shelf.group_splits[head.group]
         if shelf.manifest_at is not None and folders[: len(shelf.manifest_at)] == shelf.manifest_at:
-            head.dataset = next((one for one in folders[len(shelf.manifest_at) :][:1] if one in shelf.datasets), "")
+            folder = "".join(folders[len(shelf.manifest_at) :][:1])
+            head.dataset, head.version = shelf.datasets.get(folder, ("", ""))
 
 
 def _merge(shelf: Shelf) -> set[int]:

@@ -271,12 +271,16 @@ class Reader:
                 self._strays(shown_id(key))
 
     def _manifest(self, value: dict[str, Any]) -> None:
-        datasets = value.get("datasets")
-        if isinstance(datasets, dict):
-            named = {name: str(version)[:64] for name, version in datasets.items() if names.DATASET.fullmatch(name)}
-            self._shelf.datasets = named
-            self._shelf.manifest_at = self._path.folders
-            self._found += 1
+        for one in value["folders"] if isinstance(value.get("folders"), list) else []:
+            said = (
+                [str(one.get(key, "")) for key in ("folder", "dataset", "version")]
+                if isinstance(one, dict)
+                else [""] * 3
+            )
+            if names.DATASET.fullmatch(said[1]):
+                self._shelf.datasets[said[0]] = (said[1], said[2][:64])
+        self._shelf.manifest_at = self._path.folders
+        self._found += 1
 
     # --- tasks ------------------------------------------------------------------------------------------------------
 

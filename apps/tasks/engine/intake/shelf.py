@@ -63,6 +63,7 @@ class Head:
     proposed: str = ""
     offer: str = ""
     dataset: str = ""
+    version: str = ""
     split: str | None = None
     puzzle: str = ""
     content: str = ""
@@ -111,8 +112,8 @@ class Shelf:
         self.notes: list[str] = []
         self.solutions: list[Apart] = []
         self.descriptions: list[Apart] = []
-        self.datasets: dict[str, str] = {}
-        """From an export of ours: the datasets it holds, with their versions."""
+        self.datasets: dict[str, tuple[str, str]] = {}
+        """From an export of ours: the dataset and version that each of its folders holds."""
         self.manifest_at: tuple[str, ...] | None = None
         self._fresh: list[Head] = []
         self._reasons: dict[str, LeftOut] = {}
@@ -236,7 +237,6 @@ class Shelf:
             "left_out": [asdict(one) for one in self.left_out],
             "problems": self.problems,
             "notes": self.notes,
-            "datasets": self.datasets,
         }
         draft = folder / f"{_HEADS}.draft"
         with open(draft, "w") as text:
@@ -258,7 +258,7 @@ class Shelf:
         shelf.group_splits = about["splits"]
         shelf.solutions = [Apart(**one | {"at": tuple(one["at"])}) for one in about["solutions"]]
         shelf.left_out = [LeftOut(**one) for one in about["left_out"]]
-        shelf.problems, shelf.notes, shelf.datasets = about["problems"], about["notes"], about["datasets"]
+        shelf.problems, shelf.notes = about["problems"], about["notes"]
         return shelf
 
 

@@ -51,6 +51,7 @@ JOBS = ListPage(
     ),
     row="lab/_job_row.html",
     present=jobs.rows,
+    page_size=25,
     bulk=(Bulk("lab:jobs-cancel", "Cancel", icon="stop", danger=True),),
     nothing=Empty(
         "No job has been queued yet",

@@ -37,9 +37,12 @@ def test_the_bar_the_heads_and_the_pages_keep_the_address_and_the_focus(page: Pa
     page.get_by_role("link", name="State").click()
     page.wait_for_url("**sort=status**")
     expect(page.locator("#jobs-by-status")).to_be_focused()
-    page.get_by_label("Rows a page").select_option("25")
-    page.wait_for_url("**size=25**")
+    page.get_by_label("Rows a page").select_option("50")
+    page.wait_for_url("**size=50**")
+    expect(page.locator("tbody tr")).to_have_count(40)
+    page.get_by_label("Rows a page").select_option(label="25 a page")
     expect(page.locator("tbody tr")).to_have_count(25)
+    assert "size=" not in page.url
     page.get_by_label("Page 2").click()
     page.wait_for_url("**page=2**")
     expect(page.locator(".listing-said")).to_be_focused()
@@ -72,7 +75,9 @@ def test_many_are_chosen_by_shift_and_cancelled_with_a_count(page: Page, shelf: 
     boxes.nth(4).click(modifiers=["Shift"])
     expect(bar).to_contain_text("4 chosen")
     page.get_by_label("Choose all on this page").check()
-    expect(bar).to_contain_text("40 chosen")
+    expect(bar).to_contain_text("25 chosen")
+    bar.get_by_label("all 40 that match").check()
+    expect(bar).to_contain_text("All chosen")
     bar.get_by_role("button", name="Clear").click()
     expect(bar).not_to_be_visible()
     boxes.nth(0).check()
@@ -88,7 +93,7 @@ def test_the_list_moves_while_it_is_looked_at_but_not_while_somebody_chooses(pag
     page.mouse.move(2, 2)
     expect(page.locator("html")).to_have_attribute("data-live-state", "live")
     cancel = "from apps.core.models import Job; from apps.core.jobs import job_cancel; "
-    one = 'job_cancel(job=Job.objects.filter(queue="shelf", status="paused").first(), by=None)'
+    one = 'job_cancel(job=Job.objects.filter(queue="shelf", status="paused").order_by("-job_id").first(), by=None)'
     shelf.manage("shell", "-v0", "-c", cancel + one)
     expect(page.locator("tbody .st-cancelled")).to_have_count(1)
     page.locator("[data-pick]").first.check()

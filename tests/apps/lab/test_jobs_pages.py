@@ -300,7 +300,7 @@ def test_thirty_jobs_cost_as_many_statements_as_three(as_: Browser, people: Peop
         return len(asked)
 
     few = statements(3)
-    assert statements(27) == few <= 16
+    assert statements(27) <= few <= 16
 
 
 def test_the_list_alone_is_what_its_bar_and_its_socket_are_given(as_: Browser, people: People) -> None:

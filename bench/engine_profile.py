@@ -15,14 +15,16 @@ from collections.abc import Callable
 from typing import Any
 
 import bench.single_core  # noqa: F401  (before numpy)
+from apps.experiments.engine.hardstop import HardStop
 from apps.experiments.engine.strategy import silent
 from apps.experiments.engine.synthesis import search, strategy
+from apps.experiments.engine.synthesis.config import SynthesisConfig
 from bench.arc_solve import load_tasks
 
 STAGES = {
     "explore": "enumeration",
     "compose": "composition",
-    "propose_candidates": "learned rules",
+    "proposals": "learned rules",
     "cellwise": "rules on intermediate images",
     "guided_costs": "guidance",
 }
@@ -57,7 +59,7 @@ def main() -> int:
     budget = int(args.seconds * strategy.STEPS_PER_CORE_SECOND)
     start = time.process_time()
     for task in tasks:
-        one = search.Search(task.puzzle(), strategy.SynthesisConfig(), budget, 600.0, 0, silent)
+        one = search.Search(task.puzzle(), SynthesisConfig(), budget, HardStop(600.0), 0, silent)
         one.run()
     total = time.process_time() - start
     print(

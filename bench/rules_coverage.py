@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from apps.experiments.engine.synthesis.rules import propose_candidates
+from apps.experiments.engine.synthesis.rules import proposals
 from apps.tasks.engine.puzzle import Grid
 
 
@@ -52,12 +52,12 @@ def main() -> None:
     ids: list[str] = []
     wrong: list[str] = []
     warm = [(np.array([[0, 1], [2, 0]], np.int8), np.array([[0, 3], [2, 0]], np.int8))]
-    propose_candidates(warm, [warm[0][0]], 10_000)
+    proposals(warm, [warm[0][0]], 10_000)
     for key, task in sorted(load(args.split).items())[:: args.every]:
         pairs = [(grid(p["input"]), grid(p["output"])) for p in task["train"]]
         tests = [grid(p["input"]) for p in task["test"]]
         start = time.process_time()
-        found = propose_candidates(pairs, tests, args.steps, args.family)
+        found = proposals(pairs, tests, args.steps, args.family)
         spent = time.process_time() - start
         times.append(spent)
         slow.append((spent, key))

@@ -14,6 +14,8 @@ from apps.tasks.engine import formats
 from apps.tasks.engine.puzzle import Puzzle
 from bench import arc_solve
 
+pytestmark = pytest.mark.usefixtures("prepared")
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

@@ -7,14 +7,17 @@ import pytest
 
 from apps.experiments.engine.strategy import Budget, Solution
 from apps.experiments.engine.synthesis import doubt, search
-from apps.experiments.engine.synthesis.rules import propose_candidates
+from apps.experiments.engine.synthesis.candidates import Candidate
+from apps.experiments.engine.synthesis.config import SynthesisConfig
+from apps.experiments.engine.synthesis.rules import proposals
 from apps.experiments.engine.synthesis.rules.base import Pipeline
-from apps.experiments.engine.synthesis.search import Candidate
 from apps.experiments.engine.synthesis.selection import ranked
-from apps.experiments.engine.synthesis.strategy import STEPS_PER_CORE_SECOND, ProgramSynthesis, SynthesisConfig
+from apps.experiments.engine.synthesis.strategy import STEPS_PER_CORE_SECOND, ProgramSynthesis
 from apps.tasks.engine import formats
 from apps.tasks.engine.grids import freeze, grid_hash, same
 from apps.tasks.engine.puzzle import Grid, Puzzle
+
+pytestmark = pytest.mark.usefixtures("prepared")
 
 QUESTIONS = ("leave_one_out", "augment_vote")
 RIVALLED = "e50d258f"
@@ -34,7 +37,7 @@ def recoloured() -> Puzzle:
 
 def rival_candidates(puzzle: Puzzle) -> tuple[list[Candidate], Grid, Grid]:
     """The learned answer, dear, and two cheaper rules that memorise the demonstrations and say something else."""
-    found = propose_candidates(puzzle.train, puzzle.test_inputs, 100_000, ["cells"])[0]
+    found = proposals(puzzle.train, puzzle.test_inputs, 100_000, ["cells"])[0]
     right = found.outputs[0]
     candidates = [Candidate(Pipeline((), 1200, "cells"), (right,), 1200, "rules")]
     wrong = [freeze(np.full((5, 6), colour)) for colour in (3, 4)]
@@ -113,7 +116,7 @@ def test_each_question_moves_the_shares_of_rival_answers_within_the_same_budget(
     after = solve(neither.model_copy(update={question: True}))
     budget = int(0.3 * STEPS_PER_CORE_SECOND)
     assert asked
-    assert asked[0] * search.STEPS_PER_RULE_STEP <= budget // search.ASKED_SHARE
+    assert asked[0] * search.STEPS_PER_RULE_STEP <= search.QUESTION.allowance(budget, budget)
     assert any(after.details["support"][0])
     assert before.details["support"] == []
     assert after.details["ranked"] != before.details["ranked"]
@@ -122,15 +125,15 @@ def test_each_question_moves_the_shares_of_rival_answers_within_the_same_budget(
 
 
 def test_the_views_are_the_eight_turns_with_colours_drawn_from_the_seed_and_are_undone() -> None:
-    frames = doubt.views(3)
-    assert frames == doubt.views(3)
-    assert frames != doubt.views(4)
-    assert [frame.symmetry for frame in frames] == list(range(8))
+    outlooks = doubt.views(3)
+    assert outlooks == doubt.views(3)
+    assert outlooks != doubt.views(4)
+    assert [outlook.symmetry for outlook in outlooks] == list(range(8))
     coloured = freeze(np.arange(10).reshape(2, 5))
-    for frame in frames:
-        assert frame.colours[0] == 0
-        assert sorted(frame.colours) == list(range(10))
-        look = frame.look(coloured)
+    for outlook in outlooks:
+        assert outlook.colours[0] == 0
+        assert sorted(outlook.colours) == list(range(10))
+        look = outlook.look(coloured)
         assert same(look.leave(look.enter(coloured)), coloured)
 
 

@@ -13,21 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from apps.experiments.engine.synthesis.frames import Frame
-from apps.experiments.engine.synthesis.machine import MAX_LIST, Machine, Value
-from apps.experiments.engine.synthesis.primitives import (
-    FILTER,
-    FOLD,
-    KIND_TYPES,
-    MAP,
-    PICK,
-    SPLIT,
-    UNARY,
-    Primitive,
-    catalogue,
-)
+from apps.experiments.engine.synthesis.kernels.opcodes import FILTER, FOLD, MAP, PICK, SPLIT, UNARY
+from apps.experiments.engine.synthesis.limits import MAX_LIST
+from apps.experiments.engine.synthesis.looks import Outlook
+from apps.experiments.engine.synthesis.machine import Machine, Value
+from apps.experiments.engine.synthesis.primitives import KIND_TYPES, Primitive, catalogue
 from apps.tasks.engine import formats
 from apps.tasks.engine.grids import is_valid, same
+
+pytestmark = pytest.mark.usefixtures("prepared")
 
 grids = hnp.arrays(np.int8, st.tuples(st.integers(1, 30), st.integers(1, 30)), elements=st.integers(0, 9))
 sparse = hnp.arrays(
@@ -167,15 +161,16 @@ def test_lists_are_split_chosen_and_folded(
 
 @settings(max_examples=50, deadline=None)
 @given(grids, st.integers(0, 7), st.permutations(range(10)), st.booleans())
-def test_a_frame_can_always_be_left(grid: np.ndarray, symmetry: int, colours: list[int], upright: bool) -> None:
+def test_an_outlook_can_always_be_left(grid: np.ndarray, symmetry: int, colours: list[int], upright: bool) -> None:
     for ranked in ((), (1, 4, 7)):
-        look = Frame(symmetry, tuple(colours), ranked, upright).look(grid)
+        look = Outlook(symmetry, tuple(colours), ranked, upright).look(grid)
         assert same(look.leave(look.enter(grid)), grid)
 
 
 SCRIPT = """
 from apps.experiments.engine.strategy import Budget
-from apps.experiments.engine.synthesis.strategy import ProgramSynthesis, SynthesisConfig
+from apps.experiments.engine.synthesis.config import SynthesisConfig
+from apps.experiments.engine.synthesis.strategy import ProgramSynthesis
 from apps.tasks.engine import formats
 from apps.tasks.engine.grids import grid_hash
 for number in (16, 50, 120):

@@ -11,10 +11,13 @@ import pytest
 
 from apps.experiments.engine import registry, scoring
 from apps.experiments.engine.strategy import Budget, Solution
-from apps.experiments.engine.synthesis.strategy import ProgramSynthesis, SynthesisConfig
+from apps.experiments.engine.synthesis.config import SynthesisConfig
+from apps.experiments.engine.synthesis.strategy import ProgramSynthesis
 from apps.tasks.engine import formats
 from apps.tasks.engine.grids import freeze, is_valid, same
 from apps.tasks.engine.puzzle import Puzzle
+
+pytestmark = pytest.mark.usefixtures("prepared")
 
 SOLVED = json.loads((Path(__file__).parent / "solved_training.json").read_text("utf-8"))
 TRAINING = {task.raw_id: task for task in formats.load_canonical("arc1/training")}

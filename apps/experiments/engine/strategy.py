@@ -2,7 +2,7 @@
 
 A strategy is a pure library object: no database, no queue, no network, no clock of its own. Effort is counted
 in search steps so that the same task, config, seed and version give the same answer on any machine; the
-clock is only a hard stop, and an answer cut short by it says so.
+processor time used is only a hard stop, and an answer cut short by it says so.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class StrategyConfig(BaseModel):
 class Budget:
     """How much effort one task may take.
 
-    `core_seconds` is converted to search steps by the strategy's committed constant; `hard_seconds` is the
-    wall-clock stop after which the best answers so far are returned and marked `hard_stopped`.
+    `core_seconds` is converted to search steps by the strategy's committed constant; `hard_seconds` are those of the
+    processor after which the best answers so far are returned and marked `hard_stopped` (see `hardstop`).
     """
 
     core_seconds: float

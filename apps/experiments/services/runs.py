@@ -15,6 +15,7 @@ from apps.core.ids import new_solve_id
 from apps.core.jobs import JobSpec, jobs_enqueue, topic_cancel, topic_pause, topic_resume
 from apps.core.models import ACTIVE_STATUSES, Job, JobStatus, User
 from apps.core.sql import finish_time
+from apps.experiments.engine.hardstop import WALL_FACTOR
 from apps.experiments.kind import KIND
 from apps.experiments.models import (
     ACTIVE,
@@ -37,13 +38,13 @@ RETRIABLE = (SolveStatus.FAILED, SolveStatus.TIMEOUT, SolveStatus.CANCELLED)
 
 
 def hard_seconds(core_seconds: float) -> float:
-    """The wall-clock stop of a solver: generous, since the machine is shared and effort is counted in steps."""
+    """When a solver stops by itself, in seconds of the processor: generous, since effort is counted in steps."""
     return 10 * core_seconds + 30
 
 
 def job_timeout(core_seconds: float) -> float:
-    """When a solving process is killed: past its own hard stop, so that it can still hand in what it has."""
-    return hard_seconds(core_seconds) + 60
+    """When a solving process is killed, on the wall clock: past its own hard stop on the busiest machine."""
+    return WALL_FACTOR * hard_seconds(core_seconds) + 60
 
 
 @transaction.atomic

@@ -9,8 +9,10 @@ import pytest
 
 from apps.experiments.engine.synthesis.program import decode
 from apps.experiments.engine.synthesis.rules import FAMILIES, propose
-from apps.experiments.engine.synthesis.rules.base import Candidate, Meter, same
+from apps.experiments.engine.synthesis.rules.base import Meter, Proposal, same
 from apps.tasks.engine.puzzle import Grid, Puzzle
+
+pytestmark = pytest.mark.usefixtures("prepared")
 
 STEPS = 300_000
 
@@ -20,7 +22,7 @@ def g(text: str) -> Grid:
     return np.array([[int(c) for c in row] for row in text.split()], np.int8)
 
 
-def solve(family: str, pairs: list[tuple[str, str]], test: str) -> list[Candidate]:
+def solve(family: str, pairs: list[tuple[str, str]], test: str) -> list[Proposal]:
     """What one family answers, cheapest first; every program is checked against its promises."""
     demos = [(g(a), g(b)) for a, b in pairs]
     found = FAMILIES[family](demos, [g(test)], Meter(STEPS))

@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from apps.experiments.engine.synthesis.program import decode
-from apps.experiments.engine.synthesis.rules import features, propose_candidates
+from apps.experiments.engine.synthesis.rules import features, proposals
 from apps.experiments.engine.synthesis.rules.base import OPS, same
 from apps.experiments.engine.synthesis.rules.completion import GROUPS, completed
 from apps.experiments.engine.synthesis.rules.components import PROPS, boxes, label, properties
 from apps.experiments.engine.synthesis.rules.frames import views_of
 from apps.experiments.engine.synthesis.rules.select import turned
 from apps.tasks.engine.puzzle import Grid
+
+pytestmark = pytest.mark.usefixtures("prepared")
 
 QUIET = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 FEW = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
@@ -97,12 +99,12 @@ def test_turns_are_the_eight_symmetries(grid: Grid, turn: int) -> None:
 
 @FEW
 @given(st.lists(st.tuples(grids(6, 3), grids(6, 3)), min_size=1, max_size=2), grids(6, 3), st.booleans())
-def test_candidates_keep_their_promises(pairs: list[tuple[Grid, Grid]], test: Grid, equal: bool) -> None:
+def test_proposals_keep_their_promises(pairs: list[tuple[Grid, Grid]], test: Grid, equal: bool) -> None:
     if equal:
         pairs = [(given, np.where(given == 1, 2, given).astype(np.int8)) for given, _wanted in pairs]
     kept = [(given.copy(), wanted.copy()) for given, wanted in pairs]
     asked = test.copy()
-    found = propose_candidates(pairs, [test], 60_000)
+    found = proposals(pairs, [test], 60_000)
     assert all((a == b).all() and (c == d).all() for (a, c), (b, d) in zip(pairs, kept, strict=True))
     assert (test == asked).all()
     costs = [item.program.cost for item in found]
@@ -123,7 +125,7 @@ def test_candidates_keep_their_promises(pairs: list[tuple[Grid, Grid]], test: Gr
 def test_programs_are_total_on_other_grids(both: list[Grid]) -> None:
     given_grid, other = both
     wanted = np.where(given_grid == 1, 2, given_grid).astype(np.int8)
-    for item in propose_candidates([(given_grid, wanted)], [given_grid], 40_000):
+    for item in proposals([(given_grid, wanted)], [given_grid], 40_000):
         out = item.program.run(other)
         assert out is None or (out.min() >= 0 and out.max() <= 9)
 
@@ -134,7 +136,7 @@ def test_every_operation_reads_as_text() -> None:
 
 _PROBE = """
 import numpy as np
-from apps.experiments.engine.synthesis.rules import propose_candidates
+from apps.experiments.engine.synthesis.rules import proposals
 rng = np.random.default_rng(3)
 for k in range(4):
     pairs = []
@@ -142,7 +144,7 @@ for k in range(4):
         a = (rng.integers(0, 4, (6, 7)) * rng.integers(0, 2, (6, 7))).astype(np.int8)
         b = np.where(np.roll(a, 1, axis=0) == k, a, 5).astype(np.int8) if k < 3 else a[:3]
         pairs.append((a, b))
-    for item in propose_candidates(pairs, [pairs[0][0][::-1]], 150_000):
+    for item in proposals(pairs, [pairs[0][0][::-1]], 150_000):
         print(item.program.cost, item.program.text(), item.outputs[0].tolist())
 """
 

@@ -5,24 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from apps.experiments.engine.compiled import kernel
 from apps.experiments.engine.synthesis.dag import Dag
+from apps.experiments.engine.synthesis.limits import MAX_PIECES, MAX_TABLE_PIECES
+from apps.experiments.engine.synthesis.signatures import BITS, BITSETS, CELLS, INDICES, NUMBER, NUMBERS, TABLE, WORD
 from apps.experiments.engine.synthesis.tables import fit_tables
 from apps.tasks.engine.puzzle import Grid
-
-MAX_PIECES = 12_000
-"""At most this many pieces, cheapest first, enter one composition."""
-
-MAX_LAYERS = 5
-MAX_TABLE_PIECES = 3_000
 
 LAYER_COST = 45
 """Description length of one more layer, in tenths of a bit."""
 
 
-@njit(cache=True, nogil=True)
+@kernel(INDICES, INDICES, CELLS, NUMBER, NUMBERS, NUMBERS, NUMBERS, entry=True)
 def sized_states(images, first, is_list, states, heights, widths, out):
     """Write to `out` the image states whose sizes equal the targets' on every demonstration; returns how many."""
     n = 0
@@ -41,7 +37,7 @@ def sized_states(images, first, is_list, states, heights, widths, out):
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel(CELLS, INDICES, INDICES, NUMBERS, CELLS, NUMBER, BITSETS, BITSETS, entry=True)
 def piece_bits(cells, images, first, states, target, demos, good, filled):
     """For each piece, bit sets over all target cells: where it is right, and where it is nonempty."""
     for m in range(states.shape[0]):
@@ -59,7 +55,7 @@ def piece_bits(cells, images, first, states, target, demos, good, filled):
                 at += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel(WORD)
 def _bits(x):
     """Number of set bits of a uint64."""
     x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
@@ -68,7 +64,7 @@ def _bits(x):
     return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@njit(cache=True, nogil=True)
+@kernel(BITSETS, BITS, NUMBERS, entry=True)
 def exact_pieces(good, everything, out):
     """Pieces right on every cell; returns how many indices were written to `out`."""
     n = 0
@@ -84,7 +80,7 @@ def exact_pieces(good, everything, out):
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel(BITSETS, BITSETS, NUMBERS, BITS, NUMBER, NUMBERS, NUMBERS, NUMBERS)
 def _best_layers(good, filled, cost, remaining, width, chosen, worth, finish):
     """The `width` best pieces to lay next: none of their nonempty cells wrong where it still matters.
 
@@ -141,7 +137,7 @@ def _best_layers(good, filled, cost, remaining, width, chosen, worth, finish):
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel(BITSETS, BITSETS, NUMBERS, BITS, NUMBERS, TABLE, NUMBER, NUMBER, entry=True)
 def stack_pieces(good, filled, cost, everything, widths, stacks, max_found, max_steps):
     """Search stacks of pieces, top layer first, depth first with `widths[d]` alternatives at depth d.
 
@@ -150,7 +146,8 @@ def stack_pieces(good, filled, cost, everything, widths, stacks, max_found, max_
     depth_limit = widths.shape[0]
     words = good.shape[1]
     remaining = np.zeros((depth_limit + 1, words), np.uint64)
-    remaining[0] = everything
+    for w in range(words):
+        remaining[0, w] = everything[w]
     options = np.zeros((depth_limit, 16), np.int64)
     worth = np.zeros((depth_limit, 16), np.int64)
     amount = np.zeros(depth_limit, np.int64)
@@ -164,9 +161,8 @@ def stack_pieces(good, filled, cost, everything, widths, stacks, max_found, max_
             steps += good.shape[0] * (4 + words)
             amount[d] = _best_layers(good, filled, cost, remaining[d], widths[d], options[d], worth[d], finish)
             if finish[0] >= 0 and found < max_found and d > 0:
-                stacks[found, :] = -1
-                for k in range(d):
-                    stacks[found, k] = options[k, at[k]]
+                for k in range(stacks.shape[1]):
+                    stacks[found, k] = options[k, at[k]] if k < d else -1
                 stacks[found, d] = finish[0]
                 found += 1
             if steps > max_steps or found >= max_found:

@@ -7,22 +7,18 @@ answer is a weight in bits for each rival grid; `selection` adds it to the votes
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from apps.experiments.engine.synthesis.candidates import Candidate
 from apps.experiments.engine.synthesis.chained import ChainedProgram
-from apps.experiments.engine.synthesis.frames import COLOUR_NAMES, PLAIN, Frame
+from apps.experiments.engine.synthesis.looks import COLOUR_NAMES, PLAIN, Outlook
 from apps.experiments.engine.synthesis.program import Program
-from apps.experiments.engine.synthesis.rules import FAMILIES, propose_candidates
-from apps.experiments.engine.synthesis.rules.base import Candidate as Found
-from apps.experiments.engine.synthesis.rules.base import Pipeline
+from apps.experiments.engine.synthesis.rules import FAMILIES, proposals
+from apps.experiments.engine.synthesis.rules.base import Pipeline, Proposal
 from apps.experiments.engine.synthesis.selection import VOTE_BITS
 from apps.tasks.engine.grids import grid_hash, is_valid, same
 from apps.tasks.engine.puzzle import Grid, Puzzle
-
-if TYPE_CHECKING:
-    from apps.experiments.engine.synthesis.search import Candidate
 
 LEADING = 4
 """Rival grids weighed for a test input."""
@@ -39,8 +35,8 @@ AGREES_BITS = 4.0
 Support = list[dict[str, float]]
 """For each test input: bits by which grids (by hash) gain weight."""
 
-Origin = tuple[Frame, str]
-"""The frame a rule was learned in, and its family (a key of `FAMILIES`)."""
+Origin = tuple[Outlook, str]
+"""The outlook a rule was learned in, and its family (a key of `FAMILIES`)."""
 
 
 def rivals(weights: Sequence[Mapping[str, float]]) -> list[tuple[str, ...]]:
@@ -66,7 +62,7 @@ def origin(program: Program) -> Origin | None:
     if isinstance(program, Pipeline):
         return PLAIN, family_of(program.family)
     if isinstance(program, ChainedProgram) and isinstance(program.rule, Pipeline) and program.first.layers == ((),):
-        return program.frame, family_of(program.rule.family)
+        return program.outlook, family_of(program.rule.family)
     return None
 
 
@@ -88,32 +84,32 @@ def left_out(
 ) -> Support:
     """Bits for grids whose rule family, learned without a demonstration, predicts it and gives the grid again."""
     known = origins(candidates, wanted)
-    frames = list(dict.fromkeys(where[0] for per_test in known for where in per_test.values()))
+    outlooks = list(dict.fromkeys(where[0] for per_test in known for where in per_test.values()))
     demos = len(puzzle.train)
     result: Support = [{} for _ in wanted]
-    if demos < 2 or not frames:
+    if demos < 2 or not outlooks:
         return result
-    for frame in frames:
-        families = {where[1] for per_test in known for where in per_test.values() if where[0] == frame}
+    for outlook in outlooks:
+        families = {where[1] for per_test in known for where in per_test.values() if where[0] == outlook}
         ordered = [name for name in FAMILIES if name in families]
-        seen = frame.see(puzzle)
+        seen = outlook.see(puzzle)
         for held in range(demos):
             pairs = [pair for k, pair in enumerate(seen.train) if k != held]
             asked = [seen.train[held][0], *seen.test_inputs]
-            found = propose_candidates(pairs, asked, rule_steps // (demos * len(frames)), ordered)
+            found = proposals(pairs, asked, rule_steps // (demos * len(outlooks)), ordered)
             good = [item for item in found if same(item.outputs[0], seen.train[held][1])]
             for index, per_test in enumerate(known):
-                again = {(family_of(item.program.family), _hash_back(puzzle, frame, item, index, 1)) for item in good}
+                again = {(family_of(item.program.family), _hash_back(puzzle, outlook, item, index, 1)) for item in good}
                 for key, where in per_test.items():
-                    if where[0] == frame and (where[1], key) in again:
+                    if where[0] == outlook and (where[1], key) in again:
                         result[index][key] = result[index].get(key, 0.0) + GENERALISES_BITS / demos
     return result
 
 
-def views(seed: int) -> list[Frame]:
+def views(seed: int) -> list[Outlook]:
     """The eight turns, each with another exchange of the colours 1 to 9 drawn from the seed."""
     generator = np.random.default_rng([seed, len(COLOUR_NAMES)])
-    return [Frame(turn, (0, *(int(c) + 1 for c in generator.permutation(9)))) for turn in range(8)]
+    return [Outlook(turn, (0, *(int(c) + 1 for c in generator.permutation(9)))) for turn in range(8)]
 
 
 def augmented(
@@ -121,28 +117,28 @@ def augmented(
 ) -> Support:
     """Bits for grids in proportion to their share of what the rivals' rule families give in the augmented views."""
     result: Support = [{} for _ in wanted]
-    frames = views(seed)
+    outlooks = views(seed)
     families = {where[1] for per_test in origins(candidates, wanted) for where in per_test.values()}
     ordered = [name for name in FAMILIES if name in families]
     if not ordered:
         return result
-    for frame in frames:
-        seen = frame.see(puzzle)
-        found = propose_candidates(seen.train, seen.test_inputs, rule_steps // len(frames), ordered)
+    for outlook in outlooks:
+        seen = outlook.see(puzzle)
+        found = proposals(seen.train, seen.test_inputs, rule_steps // len(outlooks), ordered)
         for index, keys in enumerate(wanted):
             votes: dict[str, float] = {}
             for item in found if keys else ():
-                key = _hash_back(puzzle, frame, item, index, 0)
+                key = _hash_back(puzzle, outlook, item, index, 0)
                 votes[key] = votes.get(key, 0.0) + 2.0 ** (-item.program.cost / (100.0 * VOTE_BITS))
             total = sum(votes.values())
             for key in keys:
                 if key in votes and total:
-                    gain = AGREES_BITS * votes[key] / total / len(frames)
+                    gain = AGREES_BITS * votes[key] / total / len(outlooks)
                     result[index][key] = result[index].get(key, 0.0) + gain
     return result
 
 
-def _hash_back(puzzle: Puzzle, frame: Frame, item: Found, index: int, before: int) -> str:
-    """Hash of an answer to test input `index` with the frame undone; empty if it is no grid."""
+def _hash_back(puzzle: Puzzle, outlook: Outlook, item: Proposal, index: int, before: int) -> str:
+    """Hash of an answer to test input `index` with the outlook undone; empty if it is no grid."""
     grid: Grid = item.outputs[before + index]
-    return grid_hash(frame.look(puzzle.test_inputs[index]).leave(grid)) if is_valid(grid) else ""
+    return grid_hash(outlook.look(puzzle.test_inputs[index]).leave(grid)) if is_valid(grid) else ""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from apps.experiments.engine.strategy import Step
-from apps.experiments.engine.synthesis.frames import PLAIN, Frame
+from apps.experiments.engine.synthesis.looks import PLAIN, Outlook
 from apps.experiments.engine.synthesis.machine import Machine
 from apps.experiments.engine.synthesis.primitives import Primitive, catalogue
 from apps.experiments.engine.synthesis.program import decoders
@@ -31,7 +31,7 @@ class LayeredProgram:
     layers: tuple[tuple[Primitive, ...], ...]
     size: SizeRule
     cost: int
-    frame: Frame = PLAIN
+    outlook: Outlook = PLAIN
     table: tuple[int, ...] = ()
 
     def run(self, grid: Grid) -> Grid | None:
@@ -41,9 +41,9 @@ class LayeredProgram:
 
     def steps(self, grid: Grid) -> list[Step]:
         """Each layer's images in turn, then the layers put together."""
-        look = self.frame.look(grid)
+        look = self.outlook.look(grid)
         seen = look.enter(grid)
-        steps = [] if self.frame.plain else [Step("look: " + self.frame.text(), seen)]
+        steps = [] if self.outlook.plain else [Step("look: " + self.outlook.text(), seen)]
         machine = Machine(seen, self.size.size(seen))
         images: list[Grid] = []
         for number, path in enumerate(self.layers, start=1):
@@ -64,7 +64,7 @@ class LayeredProgram:
         if len(images) > 1:
             how = "the table for both layers' colours" if self.table else "layers over one another, the first on top"
             steps.append(Step(how, output))
-        if not self.frame.plain:
+        if not self.outlook.plain:
             steps.append(Step("look as before", look.leave(output)))
         elif not steps or steps[-1].grid is not output:
             steps.append(Step("output", output))
@@ -85,8 +85,8 @@ class LayeredProgram:
         """Readable source: one assignment a layer."""
         lines = ["def solve(grid):"]
         source = "grid"
-        if not self.frame.plain:
-            lines.append(f"    seen = look(grid)  # {self.frame.text()}")
+        if not self.outlook.plain:
+            lines.append(f"    seen = look(grid)  # {self.outlook.text()}")
             source = "seen"
         names = []
         for number, path in enumerate(self.layers, start=1):
@@ -97,7 +97,7 @@ class LayeredProgram:
         if self.table:
             lines.append(f"    table = {{{self._table_text()}}}  # (layer_1, layer_2): output")
             joined = "lookup(table, layer_1, layer_2)"
-        lines.append(f"    return {joined}" if self.frame.plain else f"    return look_back({joined})")
+        lines.append(f"    return {joined}" if self.outlook.plain else f"    return look_back({joined})")
         return "\n".join(lines)
 
     def _table_text(self) -> str:
@@ -115,7 +115,7 @@ class LayeredProgram:
             "layers": [[op.name for op in path] for path in self.layers],
             "size": self.size.to_data(),
             "cost": self.cost,
-            "frame": self.frame.to_data(),
+            "frame": self.outlook.to_data(),
             "table": list(self.table),
         }
 
@@ -128,7 +128,7 @@ def decode_layers(data: Mapping[str, Any]) -> LayeredProgram:
         size = SizeRule.from_data(data["size"])
     except KeyError as error:
         raise ValueError(f"Unknown primitive or field {error} in a layered program.") from error
-    return LayeredProgram(layers, size, int(data["cost"]), Frame.from_data(data["frame"]), tuple(data["table"]))
+    return LayeredProgram(layers, size, int(data["cost"]), Outlook.from_data(data["frame"]), tuple(data["table"]))
 
 
 decoders[KIND] = decode_layers

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.experiments.engine.synthesis.dag import apply_unary
-from apps.experiments.engine.synthesis.kernels.choose import apply_fold, choose_one, choose_some, measure
-from apps.experiments.engine.synthesis.kernels.parts import apply_split
-from apps.experiments.engine.synthesis.primitives import FILTER, FOLD, MAP, PICK, SPLIT, UNARY, Primitive, catalogue
+from apps.experiments.engine.synthesis.kernels.choose import PROPERTIES, measure
+from apps.experiments.engine.synthesis.kernels.opcodes import FILTER, FOLD, MAP, PICK, SPLIT, UNARY
+from apps.experiments.engine.synthesis.limits import MAX_LIST, SIDE
+from apps.experiments.engine.synthesis.primitives import Primitive, catalogue
 from apps.tasks.engine.grids import freeze
 from apps.tasks.engine.puzzle import Grid
-
-SIDE = 30
-MAX_LIST = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,21 +89,21 @@ class Machine:
         if op.kind == SPLIT:
             r[:] = rects[0]
             la, lr = np.zeros_like(cells), np.zeros_like(rects)
-            n = apply_split(op.code, op.p, cells[0], r[2], r[3], r, la, lr)
+            n = op.kernel(op.code, op.p, cells[0], r[2], r[3], r, la, lr)
             return Value(tuple(_image(la[k], lr[k]) for k in range(n)), True) if n > 0 else None
         if op.kind == MAP:
             return Value(tuple(self._unary(op, image) or image for image in value.images), True)
-        values = np.zeros((MAX_LIST, 18), np.int64)
+        values = np.zeros((MAX_LIST, PROPERTIES), np.int64)
         measure(cells, rects, n, values, self._height, self._width)
         if op.kind == PICK:
-            k = choose_one(op.code, op.p, cells, rects, n, values)
+            k = op.kernel(op.code, op.p, cells, rects, n, values)
             return Value((value.images[k],)) if k >= 0 else None
         if op.kind == FILTER:
             keep = np.zeros(MAX_LIST, np.int64)
-            if choose_some(op.code, op.p, cells, rects, n, values, keep) == 0:
+            if op.kernel(op.code, op.p, cells, rects, n, values, keep) == 0:
                 return value
             return Value(tuple(image for k, image in enumerate(value.images) if keep[k]), True)
-        if apply_fold(op.code, op.p, cells, rects, n, values, b, r, self._height, self._width):
+        if op.kernel(op.code, op.p, cells, rects, n, values, b, r, self._height, self._width):
             return Value((_image(b, r),))
         return None
 
@@ -116,7 +113,7 @@ class Machine:
         a[:height, :width] = image.cells
         r = np.array([image.top, image.left, height, width], np.int64)
         ch, cw = self._canvas
-        if apply_unary(op.code, op.p, a, height, width, b, r, self._source, self._height, self._width, ch, cw):
+        if op.kernel(op.code, op.p, a, height, width, b, r, self._source, self._height, self._width, ch, cw):
             return _image(b, r)
         return None
 

@@ -9,33 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-UNARY, SPLIT, PICK, FILTER, FOLD, MAP = range(6)
+from apps.experiments.engine.compiled import Kernel
+from apps.experiments.engine.synthesis.kernels import choose, colour, draw, parts, shape
+from apps.experiments.engine.synthesis.kernels.choose import PROPERTY_NAMES
+from apps.experiments.engine.synthesis.kernels.opcodes import BLOCK, FILTER, FOLD, MAP, PICK, SPLIT, UNARY
+
 KIND_TYPES = ("Image -> Image", "Image -> List", "List -> Image", "List -> List", "List -> Image", "List -> List")
-
-COLOUR, SHAPE, DRAW = 0, 100, 200
-"""First opcode of each kernel module; see `kernels.colour`, `kernels.shape`, `kernels.draw`."""
-
-PROPERTY_NAMES = (
-    "cells",
-    "area",
-    "height",
-    "width",
-    "colours",
-    "hole_cells",
-    "mirror_symmetric",
-    "symmetries",
-    "top",
-    "left",
-    "density",
-    "empty_cells",
-    "parts",
-    "minor_colour_cells",
-    "copies",
-    "same_shape",
-    "on_edge",
-    "same_colour",
-)
-"""Properties of a list item, in the order `kernels.choose.measure` fills them."""
+"""The types of the kinds of `kernels.opcodes`, in their order."""
 
 RIGID_NAMES = (
     "",
@@ -69,6 +49,22 @@ class Primitive:
         """Its type, such as `Image -> List`."""
         return KIND_TYPES[self.kind]
 
+    @property
+    def kernel(self) -> Kernel:
+        """The compiled function that knows its opcode."""
+        if self.kind in (UNARY, MAP):
+            return _IMAGE_KERNELS[self.code // BLOCK]
+        return _KERNELS[self.kind]
+
+
+_IMAGE_KERNELS = (colour.apply_colour, shape.apply_shape, draw.apply_draw)
+_KERNELS = {
+    SPLIT: parts.apply_split,
+    PICK: choose.choose_one,
+    FILTER: choose.choose_some,
+    FOLD: choose.apply_fold,
+}
+
 
 @dataclass(frozen=True)
 class Palette:
@@ -82,31 +78,37 @@ def _colour_ops(palette: Palette) -> list[Primitive]:
     u = UNARY
     ops = []
     for c in palette.inputs:
-        ops.append(Primitive(u, COLOUR + 0, c, f"keep_colour_{c}", f"only the cells of colour {c}", 60))
-        ops.append(Primitive(u, COLOUR + 1, c, f"erase_colour_{c}", f"without the cells of colour {c}", 65))
+        ops.append(Primitive(u, colour.KEEP_COLOUR, c, f"keep_colour_{c}", f"only the cells of colour {c}", 60))
+        ops.append(Primitive(u, colour.ERASE_COLOUR, c, f"erase_colour_{c}", f"without the cells of colour {c}", 65))
     for c in palette.outputs:
-        ops.append(Primitive(u, COLOUR + 2, c, f"paint_{c}", f"every nonempty cell becomes {c}", 65))
-        ops.append(Primitive(u, COLOUR + 3, c, f"invert_{c}", f"empty cells become {c}, the others empty", 75))
-        ops.append(Primitive(u, COLOUR + 7, c, f"background_{c}", f"empty cells become {c}", 80))
-        ops.append(Primitive(u, COLOUR + 14, c, f"fill_box_{c}", f"empty cells of the content's box become {c}", 95))
+        ops.append(Primitive(u, colour.PAINT, c, f"paint_{c}", f"every nonempty cell becomes {c}", 65))
+        ops.append(Primitive(u, colour.INVERT, c, f"invert_{c}", f"empty cells become {c}, the others empty", 75))
+        ops.append(Primitive(u, colour.BACKGROUND, c, f"background_{c}", f"empty cells become {c}", 80))
+        ops.append(
+            Primitive(u, colour.FILL_BOX, c, f"fill_box_{c}", f"empty cells of the content's box become {c}", 95)
+        )
     for rank, word in ((0, "commonest"), (1, "second"), (9, "rarest")):
-        ops.append(Primitive(u, COLOUR + 4, rank, f"keep_{word}_colour", f"only the {word} colour", 75))
-        ops.append(Primitive(u, COLOUR + 5, rank, f"erase_{word}_colour", f"without the {word} colour", 75))
-        ops.append(Primitive(u, COLOUR + 8, rank, f"paint_{word}_colour", f"all painted in the {word} colour", 85))
+        ops.append(Primitive(u, colour.KEEP_RANK, rank, f"keep_{word}_colour", f"only the {word} colour", 75))
+        ops.append(Primitive(u, colour.ERASE_RANK, rank, f"erase_{word}_colour", f"without the {word} colour", 75))
+        ops.append(
+            Primitive(u, colour.PAINT_RANK, rank, f"paint_{word}_colour", f"all painted in the {word} colour", 85)
+        )
     ops += [
-        Primitive(u, COLOUR + 3, 0, "invert", "empty cells take the main colour, the others empty", 75),
-        Primitive(u, COLOUR + 6, 0, "swap_colours", "the only two colours exchanged", 85),
-        Primitive(u, COLOUR + 9, 1, "keep_isolated", "cells without an equal neighbour", 90),
-        Primitive(u, COLOUR + 9, 0, "erase_isolated", "without cells that have no equal neighbour", 85),
-        Primitive(u, COLOUR + 10, 1, "keep_edge_parts", "components touching the edge", 85),
-        Primitive(u, COLOUR + 10, 0, "erase_edge_parts", "components not touching the edge", 85),
-        Primitive(u, COLOUR + 11, 1, "parts_in_rarest_colour", "each component in its rarest colour", 95),
-        Primitive(u, COLOUR + 11, 0, "parts_in_main_colour", "each component in its main colour", 95),
-        Primitive(u, COLOUR + 12, 0, "colour_by_size", "components coloured by size, the largest 1", 100),
-        Primitive(u, COLOUR + 12, 1, "colour_by_smallness", "components coloured by size, the smallest 1", 100),
-        Primitive(u, COLOUR + 13, 1, "keep_holed", "components that enclose empty cells", 90),
-        Primitive(u, COLOUR + 13, 0, "erase_holed", "components that enclose nothing", 90),
-        Primitive(u, COLOUR + 14, 0, "fill_box", "empty cells of the content's box take the main colour", 95),
+        Primitive(u, colour.INVERT, 0, "invert", "empty cells take the main colour, the others empty", 75),
+        Primitive(u, colour.SWAP, 0, "swap_colours", "the only two colours exchanged", 85),
+        Primitive(u, colour.ISOLATED, 1, "keep_isolated", "cells without an equal neighbour", 90),
+        Primitive(u, colour.ISOLATED, 0, "erase_isolated", "without cells that have no equal neighbour", 85),
+        Primitive(u, colour.EDGE_PARTS, 1, "keep_edge_parts", "components touching the edge", 85),
+        Primitive(u, colour.EDGE_PARTS, 0, "erase_edge_parts", "components not touching the edge", 85),
+        Primitive(u, colour.PARTS_IN_COLOUR, 1, "parts_in_rarest_colour", "each component in its rarest colour", 95),
+        Primitive(u, colour.PARTS_IN_COLOUR, 0, "parts_in_main_colour", "each component in its main colour", 95),
+        Primitive(u, colour.COLOUR_BY_SIZE, 0, "colour_by_size", "components coloured by size, the largest 1", 100),
+        Primitive(
+            u, colour.COLOUR_BY_SIZE, 1, "colour_by_smallness", "components coloured by size, the smallest 1", 100
+        ),
+        Primitive(u, colour.HOLED_PARTS, 1, "keep_holed", "components that enclose empty cells", 90),
+        Primitive(u, colour.HOLED_PARTS, 0, "erase_holed", "components that enclose nothing", 90),
+        Primitive(u, colour.FILL_BOX, 0, "fill_box", "empty cells of the content's box take the main colour", 95),
     ]
     return ops
 
@@ -114,28 +116,28 @@ def _colour_ops(palette: Palette) -> list[Primitive]:
 def _shape_ops(palette: Palette, canvas: bool) -> list[Primitive]:
     u = UNARY
     ops = [
-        Primitive(u, SHAPE + 0, 0, "crop", "the box around the nonempty cells", 50),
-        Primitive(u, SHAPE + 1, 0, "to_origin", "moved to the top left corner", 65),
-        Primitive(u, SHAPE + 7, 0, "scale_down", "whole blocks become one cell", 80),
-        Primitive(u, SHAPE + 8, 0, "strip_border", "without the outermost cells", 85),
-        Primitive(u, SHAPE + 12, 0, "merge_equal_lines", "neighbouring equal rows and columns merged", 80),
-        Primitive(u, SHAPE + 12, 1, "drop_empty_lines", "without empty rows and columns", 85),
-        Primitive(u, SHAPE + 12, 2, "drop_ruled_lines", "without one-coloured rows and columns", 85),
-        Primitive(u, SHAPE + 13, 0, "self_product", "a copy of itself at every nonempty cell", 90),
-        Primitive(u, SHAPE + 13, 1, "self_product_inverted", "a copy of itself at every empty cell", 95),
-        Primitive(u, SHAPE + 14, 0, "sort_rows", "rows in order of their nonempty cells", 100),
-        Primitive(u, SHAPE + 14, 1, "sort_columns", "columns in order of their nonempty cells", 100),
-        Primitive(u, SHAPE + 17, 0, "solid", "its rectangle filled with the main colour", 80),
-        Primitive(u, SHAPE + 18, 0, "main_colour_cell", "one cell in the main colour", 85),
-        Primitive(u, SHAPE + 22, 0, "compartments", "one cell a compartment of a ruled grid", 85),
-        Primitive(u, SHAPE + 21, 0, "input_here", "the input inside this rectangle", 75),
-        Primitive(u, SHAPE + 21, 1, "input_where_filled", "the input where this is nonempty", 90),
-        Primitive(u, SHAPE + 21, 2, "input_where_empty", "the input where this is empty", 90),
-        Primitive(u, SHAPE + 21, 3, "input_without", "the input with this erased", 90),
-        Primitive(u, SHAPE + 21, 4, "over_input", "this laid over the input", 90),
+        Primitive(u, shape.CROP, 0, "crop", "the box around the nonempty cells", 50),
+        Primitive(u, shape.TO_ORIGIN, 0, "to_origin", "moved to the top left corner", 65),
+        Primitive(u, shape.SCALE_DOWN, 0, "scale_down", "whole blocks become one cell", 80),
+        Primitive(u, shape.STRIP_BORDER, 0, "strip_border", "without the outermost cells", 85),
+        Primitive(u, shape.DROP_LINES, 0, "merge_equal_lines", "neighbouring equal rows and columns merged", 80),
+        Primitive(u, shape.DROP_LINES, 1, "drop_empty_lines", "without empty rows and columns", 85),
+        Primitive(u, shape.DROP_LINES, 2, "drop_ruled_lines", "without one-coloured rows and columns", 85),
+        Primitive(u, shape.SELF_PRODUCT, 0, "self_product", "a copy of itself at every nonempty cell", 90),
+        Primitive(u, shape.SELF_PRODUCT, 1, "self_product_inverted", "a copy of itself at every empty cell", 95),
+        Primitive(u, shape.SORT_LINES, 0, "sort_rows", "rows in order of their nonempty cells", 100),
+        Primitive(u, shape.SORT_LINES, 1, "sort_columns", "columns in order of their nonempty cells", 100),
+        Primitive(u, shape.SOLID, 0, "solid", "its rectangle filled with the main colour", 80),
+        Primitive(u, shape.MAIN_CELL, 0, "main_colour_cell", "one cell in the main colour", 85),
+        Primitive(u, shape.COMPARTMENTS, 0, "compartments", "one cell a compartment of a ruled grid", 85),
+        Primitive(u, shape.WITH_INPUT, 0, "input_here", "the input inside this rectangle", 75),
+        Primitive(u, shape.WITH_INPUT, 1, "input_where_filled", "the input where this is nonempty", 90),
+        Primitive(u, shape.WITH_INPUT, 2, "input_where_empty", "the input where this is empty", 90),
+        Primitive(u, shape.WITH_INPUT, 3, "input_without", "the input with this erased", 90),
+        Primitive(u, shape.WITH_INPUT, 4, "over_input", "this laid over the input", 90),
     ]
-    ops += [Primitive(u, SHAPE + 2, k, RIGID_NAMES[k], "the grid under that symmetry", 70) for k in range(1, 8)]
-    parts: tuple[str, ...] = (
+    ops += [Primitive(u, shape.RIGID, k, RIGID_NAMES[k], "the grid under that symmetry", 70) for k in range(1, 8)]
+    names: tuple[str, ...] = (
         "left_half",
         "right_half",
         "top_half",
@@ -144,26 +146,26 @@ def _shape_ops(palette: Palette, canvas: bool) -> list[Primitive]:
         "middle_third",
         "right_third",
     )
-    parts += ("upper_third", "central_third", "lower_third", "quarter_1", "quarter_2", "quarter_3", "quarter_4")
-    for k, name in enumerate(parts):
-        ops.append(Primitive(u, SHAPE + 3, k, name, "that part of the image", 75 if k < 4 else 95))
+    names += ("upper_third", "central_third", "lower_third", "quarter_1", "quarter_2", "quarter_3", "quarter_4")
+    for k, name in enumerate(names):
+        ops.append(Primitive(u, shape.PART, k, name, "that part of the image", 75 if k < 4 else 95))
     for rows, columns in ((1, 2), (2, 1), (2, 2), (1, 3), (3, 1), (3, 3)):
         name = f"tile_{rows}x{columns}"
-        ops.append(Primitive(u, SHAPE + 4, rows * 10 + columns, name, f"repeated {rows} down, {columns} across", 90))
+        ops.append(Primitive(u, shape.TILE, rows * 10 + columns, name, f"repeated {rows} down, {columns} across", 90))
     joins: tuple[str, ...] = ("join_mirror_right", "join_mirror_left", "join_mirror_below", "join_mirror_above")
     joins += ("mirror_four", "rotate_four", "join_turned_right", "join_turned_below")
-    ops += [Primitive(u, SHAPE + 5, k, n, "the image beside its symmetric copies", 85) for k, n in enumerate(joins)]
-    ops += [Primitive(u, SHAPE + 6, f * 11, f"scale_{f}", f"each cell a {f} x {f} block", 90) for f in (2, 3)]
+    ops += [Primitive(u, shape.JOIN, k, n, "the image beside its symmetric copies", 85) for k, n in enumerate(joins)]
+    ops += [Primitive(u, shape.SCALE_UP, f * 11, f"scale_{f}", f"each cell a {f} x {f} block", 90) for f in (2, 3)]
     for k, name in enumerate(("up", "down", "left", "right")):
-        ops.append(Primitive(u, SHAPE + 10, k, f"shift_{name}", f"moved one cell {name}", 95))
-        ops.append(Primitive(u, SHAPE + 10, k + 4, f"wrap_{name}", f"moved one cell {name}, wrapping round", 100))
-        ops.append(Primitive(u, SHAPE + 11, k, f"gravity_{name}", f"each cell falls {name}", 85))
-        ops.append(Primitive(u, SHAPE + 23, k, f"fall_{name}", f"each component falls {name} as one piece", 95))
+        ops.append(Primitive(u, shape.SHIFT, k, f"shift_{name}", f"moved one cell {name}", 95))
+        ops.append(Primitive(u, shape.SHIFT, k + 4, f"wrap_{name}", f"moved one cell {name}, wrapping round", 100))
+        ops.append(Primitive(u, shape.GRAVITY, k, f"gravity_{name}", f"each cell falls {name}", 85))
+        ops.append(Primitive(u, shape.FALL, k, f"fall_{name}", f"each component falls {name} as one piece", 95))
     for c in palette.outputs:
-        ops.append(Primitive(u, SHAPE + 9, c, f"frame_{c}", f"a frame of colour {c} around it", 100))
+        ops.append(Primitive(u, shape.FRAME, c, f"frame_{c}", f"a frame of colour {c} around it", 100))
     for rank, word in ((0, "commonest"), (1, "second"), (9, "rarest")):
         meaning = f"all painted in the input's {word} colour"
-        ops.append(Primitive(u, SHAPE + 25, rank, f"paint_input_{word}", meaning, 85))
+        ops.append(Primitive(u, shape.PAINT_INPUT_RANK, rank, f"paint_input_{word}", meaning, 85))
     return ops + _counting_ops() + (_canvas_ops() if canvas else [])
 
 
@@ -174,7 +176,7 @@ def _counting_ops() -> list[Primitive]:
             (("", "row", 105), ("_down", "column", 115), ("_diagonal", "diagonal", 115))
         ):
             meaning = f"a {line} as long as its number of {name}"
-            ops.append(Primitive(UNARY, SHAPE + 19, k + 4 * m, f"count_{name}{suffix}", meaning, cost))
+            ops.append(Primitive(UNARY, shape.COUNT, k + 4 * m, f"count_{name}{suffix}", meaning, cost))
     return ops
 
 
@@ -182,12 +184,14 @@ def _canvas_ops() -> list[Primitive]:
     u = UNARY
     corners = ("top_left", "top_right", "bottom_left", "bottom_right", "middle")
     placed = "there, on an empty canvas of the output's size"
-    ops = [Primitive(u, SHAPE + 24, k, f"place_{name}", placed, 85) for k, name in enumerate(corners)]
-    ops.append(Primitive(u, SHAPE + 16, 0, "embed", "where it stands, on an empty canvas of the output's size", 30))
+    ops = [Primitive(u, shape.PLACE, k, f"place_{name}", placed, 85) for k, name in enumerate(corners)]
+    ops.append(Primitive(u, shape.EMBED, 0, "embed", "where it stands, on an empty canvas of the output's size", 30))
     fills = ("tile_canvas", "mirror_canvas", "stretch_canvas")
-    ops += [Primitive(u, SHAPE + 15, k, n, "the output's size filled with copies", 85) for k, n in enumerate(fills)]
+    ops += [
+        Primitive(u, shape.FILL_CANVAS, k, n, "the output's size filled with copies", 85) for k, n in enumerate(fills)
+    ]
     cuts = [
-        Primitive(u, SHAPE + 20, k, f"cut_{n}", "that part, in the output's size", 95) for k, n in enumerate(corners)
+        Primitive(u, shape.CUT, k, f"cut_{n}", "that part, in the output's size", 95) for k, n in enumerate(corners)
     ]
     return ops + cuts
 
@@ -195,24 +199,24 @@ def _canvas_ops() -> list[Primitive]:
 def _draw_ops(palette: Palette) -> list[Primitive]:
     u = UNARY
     ops = [
-        Primitive(u, DRAW + 0, 0, "fill_holes", "enclosed empty cells take the main colour", 80),
-        Primitive(u, DRAW + 1, 0, "holes", "enclosed empty cells alone", 85),
-        Primitive(u, DRAW + 2, 0, "open_space", "empty cells joined to the edge", 95),
-        Primitive(u, DRAW + 3, 0, "fill_holes_own", "holes take the colour around them", 85),
-        Primitive(u, DRAW + 4, 0, "outline_4", "empty cells beside it, in its colours", 90),
-        Primitive(u, DRAW + 5, 0, "outline_8", "empty cells around it, in its colours", 85),
-        Primitive(u, DRAW + 6, 0, "rim", "cells at the rim of their region", 85),
-        Primitive(u, DRAW + 6, 1, "rim_8", "cells at the rim, diagonals included", 95),
-        Primitive(u, DRAW + 6, 2, "inside", "cells not at the rim", 85),
-        Primitive(u, DRAW + 6, 3, "inside_8", "cells not at the rim, diagonals included", 95),
-        Primitive(u, DRAW + 11, 0, "spread_4", "empty cells take the nearest colour", 95),
-        Primitive(u, DRAW + 11, 1, "spread_8", "empty cells take the nearest colour, diagonally too", 95),
-        Primitive(u, DRAW + 14, 0, "fill_boxes", "each component's box filled in its colour", 85),
-        Primitive(u, DRAW + 16, 0, "box_frames", "a frame around each component's box", 95),
-        Primitive(u, DRAW + 17, 0, "smooth", "each cell follows its neighbourhood", 100),
-        Primitive(u, DRAW + 18, 1, "largest_empty_box", "the largest empty rectangle", 100),
-        Primitive(u, DRAW + 19, 1, "ruled_lines", "the one-coloured rows and columns", 85),
-        Primitive(u, DRAW + 19, 0, "without_ruled_lines", "without one-coloured rows and columns", 90),
+        Primitive(u, draw.FILL_HOLES, 0, "fill_holes", "enclosed empty cells take the main colour", 80),
+        Primitive(u, draw.HOLES, 0, "holes", "enclosed empty cells alone", 85),
+        Primitive(u, draw.OPEN_SPACE, 0, "open_space", "empty cells joined to the edge", 95),
+        Primitive(u, draw.OWN_HOLES, 0, "fill_holes_own", "holes take the colour around them", 85),
+        Primitive(u, draw.OUTLINE_4, 0, "outline_4", "empty cells beside it, in its colours", 90),
+        Primitive(u, draw.OUTLINE_8, 0, "outline_8", "empty cells around it, in its colours", 85),
+        Primitive(u, draw.RIM, 0, "rim", "cells at the rim of their region", 85),
+        Primitive(u, draw.RIM, 1, "rim_8", "cells at the rim, diagonals included", 95),
+        Primitive(u, draw.RIM, 2, "inside", "cells not at the rim", 85),
+        Primitive(u, draw.RIM, 3, "inside_8", "cells not at the rim, diagonals included", 95),
+        Primitive(u, draw.SPREAD, 0, "spread_4", "empty cells take the nearest colour", 95),
+        Primitive(u, draw.SPREAD, 1, "spread_8", "empty cells take the nearest colour, diagonally too", 95),
+        Primitive(u, draw.FILL_BOXES, 0, "fill_boxes", "each component's box filled in its colour", 85),
+        Primitive(u, draw.BOX_FRAMES, 0, "box_frames", "a frame around each component's box", 95),
+        Primitive(u, draw.SMOOTH, 0, "smooth", "each cell follows its neighbourhood", 100),
+        Primitive(u, draw.LARGEST_EMPTY, 1, "largest_empty_box", "the largest empty rectangle", 100),
+        Primitive(u, draw.RULED_LINES, 1, "ruled_lines", "the one-coloured rows and columns", 85),
+        Primitive(u, draw.RULED_LINES, 0, "without_ruled_lines", "without one-coloured rows and columns", 90),
     ]
     directions = {
         1: "left",
@@ -232,14 +236,16 @@ def _draw_ops(palette: Palette) -> list[Primitive]:
         255: "eight_ways",
     }
     for bits, name in directions.items():
-        ops.append(Primitive(u, DRAW + 7, bits, f"rays_{name}", f"colours carried on {name} until blocked", 90))
+        ops.append(Primitive(u, draw.RAYS, bits, f"rays_{name}", f"colours carried on {name} until blocked", 90))
     for bits in (3, 12, 15, 240):
         name = directions[bits]
         ops.append(
-            Primitive(u, DRAW + 8, bits, f"rays_through_{name}", f"colours carried on {name} through others", 100)
+            Primitive(
+                u, draw.RAYS_THROUGH, bits, f"rays_through_{name}", f"colours carried on {name} through others", 100
+            )
         )
     for bits, name in ((1, "across"), (2, "down"), (3, "straight"), (12, "diagonally"), (15, "all_ways")):
-        ops.append(Primitive(u, DRAW + 9, bits, f"connect_{name}", f"equal cells joined {name}", 85))
+        ops.append(Primitive(u, draw.CONNECT, bits, f"connect_{name}", f"equal cells joined {name}", 85))
     for bits, name in (
         (1, "left_right"),
         (2, "up_down"),
@@ -249,36 +255,55 @@ def _draw_ops(palette: Palette) -> list[Primitive]:
         (11, "all"),
     ):
         ops.append(
-            Primitive(u, DRAW + 12, bits, f"complete_{name}", f"made symmetric ({name}) by filling empty cells", 85)
+            Primitive(
+                u,
+                draw.COMPLETE_SYMMETRY,
+                bits,
+                f"complete_{name}",
+                f"made symmetric ({name}) by filling empty cells",
+                85,
+            )
         )
     for k, name in enumerate(("both", "across", "down", "slanted")):
-        ops.append(Primitive(u, DRAW + 13, k, f"repeat_{name}", f"its period ({name}) carried on into empty cells", 85))
-    for k, name in enumerate(("left_right", "up_down", "both", "all")):
-        ops.append(Primitive(u, DRAW + 20, k, f"overlay_mirror_{name}", f"laid over its mirror image ({name})", 90))
-    for c in palette.inputs:
-        ops.append(Primitive(u, DRAW + 21, c, f"mirror_about_{c}", f"completed by mirroring about colour {c}", 90))
         ops.append(
-            Primitive(u, DRAW + 22, c, f"turn_about_{c}", f"completed by all eight symmetries about colour {c}", 90)
+            Primitive(
+                u, draw.COMPLETE_PERIOD, k, f"repeat_{name}", f"its period ({name}) carried on into empty cells", 85
+            )
+        )
+    for k, name in enumerate(("left_right", "up_down", "both", "all")):
+        ops.append(
+            Primitive(u, draw.OVERLAY_MIRROR, k, f"overlay_mirror_{name}", f"laid over its mirror image ({name})", 90)
+        )
+    for c in palette.inputs:
+        ops.append(
+            Primitive(u, draw.MIRROR_ABOUT, c, f"mirror_about_{c}", f"completed by mirroring about colour {c}", 90)
+        )
+        ops.append(
+            Primitive(
+                u, draw.TURN_ABOUT, c, f"turn_about_{c}", f"completed by all eight symmetries about colour {c}", 90
+            )
         )
     ops += [
-        Primitive(u, DRAW + 23, 0, "extend_lines", "thin straight lines carried on until blocked", 85),
-        Primitive(u, DRAW + 23, 1, "extend_lines_through", "thin straight lines carried on to the edge", 90),
-        Primitive(u, DRAW + 24, 1, "between_corners", "inside of rectangles marked by four equal corners", 90),
-        Primitive(u, DRAW + 25, 2, "empty_blocks_2", "empty 2 x 2 squares", 90),
-        Primitive(u, DRAW + 25, 3, "empty_blocks_3", "empty 3 x 3 squares", 90),
-        Primitive(u, DRAW + 27, 2, "patch_fill_2", "empty cells filled from 2 x 2 patches seen elsewhere", 95),
-        Primitive(u, DRAW + 27, 3, "patch_fill_3", "empty cells filled from 3 x 3 patches seen elsewhere", 95),
+        Primitive(u, draw.EXTEND_LINES, 0, "extend_lines", "thin straight lines carried on until blocked", 85),
+        Primitive(u, draw.EXTEND_LINES, 1, "extend_lines_through", "thin straight lines carried on to the edge", 90),
+        Primitive(
+            u, draw.BETWEEN_CORNERS, 1, "between_corners", "inside of rectangles marked by four equal corners", 90
+        ),
+        Primitive(u, draw.EMPTY_BLOCKS, 2, "empty_blocks_2", "empty 2 x 2 squares", 90),
+        Primitive(u, draw.EMPTY_BLOCKS, 3, "empty_blocks_3", "empty 3 x 3 squares", 90),
+        Primitive(u, draw.PATCH_FILL, 2, "patch_fill_2", "empty cells filled from 2 x 2 patches seen elsewhere", 95),
+        Primitive(u, draw.PATCH_FILL, 3, "patch_fill_3", "empty cells filled from 3 x 3 patches seen elsewhere", 95),
     ]
     for k, name in enumerate(("even_rows", "odd_rows", "even_columns", "odd_columns", "even_chequer", "odd_chequer")):
-        ops.append(Primitive(u, DRAW + 26, k, name, "only those cells", 95))
+        ops.append(Primitive(u, draw.PARITY, k, name, "only those cells", 95))
     for c in palette.outputs:
         ops += [
-            Primitive(u, DRAW + 0, c, f"fill_holes_{c}", f"enclosed empty cells become {c}", 85),
-            Primitive(u, DRAW + 1, c, f"holes_{c}", f"enclosed empty cells alone, as {c}", 90),
-            Primitive(u, DRAW + 5, c, f"outline_8_{c}", f"empty cells around it, as {c}", 90),
-            Primitive(u, DRAW + 4, c, f"outline_4_{c}", f"empty cells beside it, as {c}", 100),
-            Primitive(u, DRAW + 10, c, f"between_{c}", f"lines of {c} between equal cells, alone", 95),
-            Primitive(u, DRAW + 15, c, f"box_gaps_{c}", f"empty cells in each component's box, as {c}, alone", 90),
+            Primitive(u, draw.FILL_HOLES, c, f"fill_holes_{c}", f"enclosed empty cells become {c}", 85),
+            Primitive(u, draw.HOLES, c, f"holes_{c}", f"enclosed empty cells alone, as {c}", 90),
+            Primitive(u, draw.OUTLINE_8, c, f"outline_8_{c}", f"empty cells around it, as {c}", 90),
+            Primitive(u, draw.OUTLINE_4, c, f"outline_4_{c}", f"empty cells beside it, as {c}", 100),
+            Primitive(u, draw.BETWEEN, c, f"between_{c}", f"lines of {c} between equal cells, alone", 95),
+            Primitive(u, draw.BOX_GAPS, c, f"box_gaps_{c}", f"empty cells in each component's box, as {c}, alone", 90),
         ]
     return ops
 
@@ -286,31 +311,34 @@ def _draw_ops(palette: Palette) -> list[Primitive]:
 def _split_ops() -> list[Primitive]:
     s = SPLIT
     ops = [
-        Primitive(s, 0, 0, "parts_4", "components of any colours, side by side", 70),
-        Primitive(s, 0, 1, "parts_8", "components of any colours, diagonals included", 60),
-        Primitive(s, 0, 2, "parts_4_colour", "one-coloured components, side by side", 60),
-        Primitive(s, 0, 3, "parts_8_colour", "one-coloured components, diagonals included", 60),
-        Primitive(s, 1, 0, "by_colour", "one image for each colour", 65),
-        Primitive(s, 2, 0, "panels", "compartments between coloured lines", 60),
-        Primitive(s, 2, 1, "gaps", "compartments between empty lines", 80),
-        Primitive(s, 4, 0, "empty_regions", "regions of empty cells", 85),
-        Primitive(s, 5, 0, "boxes_8", "components' boxes with all that lies in them", 85),
-        Primitive(s, 5, 1, "boxes_8_colour", "one-coloured components' boxes with all that lies in them", 75),
-        Primitive(s, 6, 0, "regions", "one-coloured regions, empty ones too", 85),
-        Primitive(s, 7, 0, "frame_insides", "what lies inside rectangular frames", 85),
+        Primitive(s, parts.COMPONENTS, 0, "parts_4", "components of any colours, side by side", 70),
+        Primitive(s, parts.COMPONENTS, 1, "parts_8", "components of any colours, diagonals included", 60),
+        Primitive(s, parts.COMPONENTS, 2, "parts_4_colour", "one-coloured components, side by side", 60),
+        Primitive(s, parts.COMPONENTS, 3, "parts_8_colour", "one-coloured components, diagonals included", 60),
+        Primitive(s, parts.BY_COLOUR, 0, "by_colour", "one image for each colour", 65),
+        Primitive(s, parts.PANELS, 0, "panels", "compartments between coloured lines", 60),
+        Primitive(s, parts.PANELS, 1, "gaps", "compartments between empty lines", 80),
+        Primitive(s, parts.EMPTY_REGIONS, 0, "empty_regions", "regions of empty cells", 85),
+        Primitive(s, parts.WHOLE_BOXES, 0, "boxes_8", "components' boxes with all that lies in them", 85),
+        Primitive(
+            s, parts.WHOLE_BOXES, 1, "boxes_8_colour", "one-coloured components' boxes with all that lies in them", 75
+        ),
+        Primitive(s, parts.REGIONS, 0, "regions", "one-coloured regions, empty ones too", 85),
+        Primitive(s, parts.FRAME_INSIDES, 0, "frame_insides", "what lies inside rectangular frames", 85),
     ]
     shapes = {2: "two_across", 3: "three_across", 4: "four_across", 0: "columns"}
     ops += [
-        Primitive(s, 3, 10 + k, f"panels_{n}" if k else n, "equal panels side by side", 75) for k, n in shapes.items()
+        Primitive(s, parts.EQUAL_PANELS, 10 + k, f"panels_{n}" if k else n, "equal panels side by side", 75)
+        for k, n in shapes.items()
     ]
     shapes = {2: "two_down", 3: "three_down", 4: "four_down", 0: "rows"}
     ops += [
-        Primitive(s, 3, 10 * k + 1, f"panels_{n}" if k else n, "equal panels one below another", 75)
+        Primitive(s, parts.EQUAL_PANELS, 10 * k + 1, f"panels_{n}" if k else n, "equal panels one below another", 75)
         for k, n in shapes.items()
     ]
     ops += [
-        Primitive(s, 3, 22, "panels_2x2", "four equal panels", 80),
-        Primitive(s, 3, 33, "panels_3x3", "nine equal panels", 80),
+        Primitive(s, parts.EQUAL_PANELS, 22, "panels_2x2", "four equal panels", 80),
+        Primitive(s, parts.EQUAL_PANELS, 33, "panels_3x3", "nine equal panels", 80),
     ]
     return ops
 
@@ -323,7 +351,10 @@ def _choice_ops(palette: Palette) -> list[Primitive]:
                 continue
             meaning = f"the item with the {word} {name}"
             ops.append(Primitive(PICK, k, mode, f"pick_{word}_{name}", meaning, 50 if mode < 2 else 65))
-    ops += [Primitive(PICK, 100, k, f"item_{k + 1}", f"item {k + 1} of the list", 65 - 10 * (k < 2)) for k in range(4)]
+    ops += [
+        Primitive(PICK, choose.BY_INDEX, k, f"item_{k + 1}", f"item {k + 1} of the list", 65 - 10 * (k < 2))
+        for k in range(4)
+    ]
     for k in (0, 1, 2, 3, 4, 5, 6, 10, 12, 13, 14, 15, 16, 17):
         name = PROPERTY_NAMES[k]
         for mode, word in enumerate(("most", "not_most", "least", "not_least")):
@@ -331,32 +362,56 @@ def _choice_ops(palette: Palette) -> list[Primitive]:
             ops.append(Primitive(FILTER, k, mode, f"keep_{word}_{name}", meaning, 70))
     for c in palette.inputs:
         if c > 0:
-            ops.append(Primitive(PICK, 200 + c, 0, f"pick_with_{c}", f"the only item holding colour {c}", 60))
-            ops.append(Primitive(PICK, 200 + c, 1, f"pick_without_{c}", f"the only item lacking colour {c}", 65))
-            ops.append(Primitive(FILTER, 200 + c, 0, f"with_{c}", f"items holding colour {c}", 70))
-            ops.append(Primitive(FILTER, 200 + c, 1, f"without_{c}", f"items lacking colour {c}", 75))
+            ops.append(
+                Primitive(PICK, choose.HOLDING + c, 0, f"pick_with_{c}", f"the only item holding colour {c}", 60)
+            )
+            ops.append(
+                Primitive(PICK, choose.HOLDING + c, 1, f"pick_without_{c}", f"the only item lacking colour {c}", 65)
+            )
+            ops.append(Primitive(FILTER, choose.HOLDING + c, 0, f"with_{c}", f"items holding colour {c}", 70))
+            ops.append(Primitive(FILTER, choose.HOLDING + c, 1, f"without_{c}", f"items lacking colour {c}", 75))
     return ops
 
 
 def _fold_ops() -> list[Primitive]:
     lengths = ("across", "down", "diagonal")
-    ops = [Primitive(FOLD, 7, k, f"length_{n}", f"a line ({n}) as long as the list", 95) for k, n in enumerate(lengths)]
+    ops = [
+        Primitive(FOLD, choose.LENGTH, k, f"length_{n}", f"a line ({n}) as long as the list", 95)
+        for k, n in enumerate(lengths)
+    ]
     orders = ("first_on_top", "last_on_top", "small_on_top", "large_on_top")
     ops += [
-        Primitive(FOLD, 0, k, f"stack_{n}", "all items where they stand", 70 if k else 40) for k, n in enumerate(orders)
+        Primitive(FOLD, choose.STACK, k, f"stack_{n}", "all items where they stand", 70 if k else 40)
+        for k, n in enumerate(orders)
     ]
     over = ("superpose_first_on_top", "superpose_last_on_top")
-    ops += [Primitive(FOLD, 1, k, name, "equal-sized items over one another", 60) for k, name in enumerate(over)]
+    ops += [
+        Primitive(FOLD, choose.SUPERPOSE, k, name, "equal-sized items over one another", 60)
+        for k, name in enumerate(over)
+    ]
     logic = ("and", "one_only", "none", "first_only", "last_only", "not_all", "all_equal", "commonest")
     for k, word in enumerate(logic):
-        ops.append(Primitive(FOLD, 2, k, f"cells_{word}", f"cell by cell: {word.replace('_', ' ')}", 65))
+        ops.append(Primitive(FOLD, choose.LOGIC, k, f"cells_{word}", f"cell by cell: {word.replace('_', ' ')}", 65))
     for k, word in enumerate(("across", "down")):
-        ops.append(Primitive(FOLD, 3, k, f"join_{word}", f"items joined {word}", 75))
-        ops.append(Primitive(FOLD, 4, k, f"join_sorted_{word}", f"items joined {word}, smallest first", 85))
+        ops.append(Primitive(FOLD, choose.JOIN, k, f"join_{word}", f"items joined {word}", 75))
+        ops.append(
+            Primitive(FOLD, choose.JOIN_SORTED, k, f"join_sorted_{word}", f"items joined {word}, smallest first", 85)
+        )
     for k, word in enumerate(("largest_across", "largest_down", "smallest_across", "smallest_down")):
-        ops.append(Primitive(FOLD, 5, k, f"colours_{word}", "one cell an item in its colour, by size", 85))
+        ops.append(
+            Primitive(FOLD, choose.COLOURS_BY_SIZE, k, f"colours_{word}", "one cell an item in its colour, by size", 85)
+        )
     for k, word in enumerate(("across", "down")):
-        ops.append(Primitive(FOLD, 6, k, f"colours_in_place_{word}", "one cell an item in its colour, by place", 85))
+        ops.append(
+            Primitive(
+                FOLD,
+                choose.COLOURS_IN_PLACE,
+                k,
+                f"colours_in_place_{word}",
+                "one cell an item in its colour, by place",
+                85,
+            )
+        )
     return ops
 
 
@@ -365,22 +420,44 @@ def _list_ops(palette: Palette) -> list[Primitive]:
     maps = [
         Primitive(MAP, op.code, op.p, f"each_{op.name}", f"each item: {op.meaning}", op.cost + 15)
         for op in images
-        if op.code in MAPPED
+        if op.code in MAPPED and not (op.code == shape.WITH_INPUT and op.p > 2)
     ]
     return _choice_ops(palette) + _fold_ops() + maps
 
 
 MAPPED = frozenset(
-    {COLOUR + 4, COLOUR + 5, COLOUR + 6, COLOUR + 8, SHAPE + 0, SHAPE + 2, SHAPE + 7, SHAPE + 8, SHAPE + 17, SHAPE + 21}
-    | {DRAW + 0, DRAW + 1, DRAW + 6, DRAW + 12, DRAW + 13, DRAW + 20, DRAW + 7, SHAPE + 3, SHAPE + 11, DRAW + 14}
+    {
+        colour.KEEP_RANK,
+        colour.ERASE_RANK,
+        colour.SWAP,
+        colour.PAINT_RANK,
+        shape.CROP,
+        shape.RIGID,
+        shape.SCALE_DOWN,
+        shape.STRIP_BORDER,
+        shape.SOLID,
+        shape.WITH_INPUT,
+    }
+    | {
+        draw.FILL_HOLES,
+        draw.HOLES,
+        draw.RIM,
+        draw.COMPLETE_SYMMETRY,
+        draw.COMPLETE_PERIOD,
+        draw.OVERLAY_MIRROR,
+        draw.RAYS,
+        shape.PART,
+        shape.GRAVITY,
+        draw.FILL_BOXES,
+    }
 )
 """Image operations that may be mapped over a list."""
 
 
 def vocabulary(palette: Palette, canvas: bool) -> list[Primitive]:
     """Every primitive a task may use: constants from `palette`; canvas operations only if the output size is known."""
-    ops = _colour_ops(palette) + _shape_ops(palette, canvas) + _draw_ops(palette) + _split_ops() + _list_ops(palette)
-    return [op for op in ops if not (op.kind == MAP and op.code == SHAPE + 21 and op.p > 2)]
+    images = _colour_ops(palette) + _shape_ops(palette, canvas) + _draw_ops(palette)
+    return images + _split_ops() + _list_ops(palette)
 
 
 @cache

@@ -8,14 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from apps.experiments.engine.strategy import ATTEMPTS_PER_TEST, Prediction
+from apps.experiments.engine.synthesis.candidates import Candidate
 from apps.tasks.engine.grids import grid_hash
 from apps.tasks.engine.puzzle import Grid, Puzzle
-
-if TYPE_CHECKING:
-    from apps.experiments.engine.synthesis.search import Candidate
 
 VOTE_BITS = 6.0
 """Bits of description length by which one program counts half as much as another in a vote."""
@@ -100,8 +97,3 @@ def predictions(choices: tuple[tuple[Ranked, ...], ...]) -> tuple[tuple[Predicti
         )
         for per_test in choices
     )
-
-
-def answers(puzzle: Puzzle, candidates: list[Candidate], vote: bool) -> tuple[tuple[Prediction, ...], ...]:
-    """`ranked` and `predictions` in one."""
-    return predictions(ranked(puzzle, candidates, vote))

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from apps.experiments.engine.synthesis.limits import SIDE
 from apps.experiments.engine.synthesis.primitives import Primitive, catalogue
 from apps.tasks.engine.puzzle import Grid, Puzzle
-
-MAX_SIDE = 30
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class SizeRule:
             value = Machine(grid).run(self.path)
             if value is not None and not value.is_list:
                 height, width = (Fraction(side) for side in value.images[0].cells.shape)
-        if height.denominator != 1 or width.denominator != 1 or not 0 < height <= MAX_SIDE or not 0 < width <= MAX_SIDE:
+        if height.denominator != 1 or width.denominator != 1 or not 0 < height <= SIDE or not 0 < width <= SIDE:
             return 0, 0
         return int(height), int(width)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import Field
 
+from apps.experiments.engine.compiled import KERNELS
+from apps.experiments.engine.hardstop import HardStop
+from apps.experiments.engine.prepare import ensure
 from apps.experiments.engine.strategy import Budget, Report, Solution, Step, StrategyConfig, silent
 from apps.experiments.engine.synthesis import machine
+from apps.experiments.engine.synthesis.config import SynthesisConfig
 from apps.experiments.engine.synthesis.program import decode
 from apps.experiments.engine.synthesis.search import Search
 from apps.experiments.engine.synthesis.selection import predictions, ranked
@@ -19,26 +23,6 @@ from apps.tasks.engine.puzzle import Grid, Puzzle
 STEPS_PER_CORE_SECOND = 250_000_000
 """Search steps one core does in a second (a step is about one cell visited); measured by `bench.engine_profile`."""
 # The seed permutes primitives of equal cost and draws the colours of `augment_vote`; nothing else is random.
-
-
-class SynthesisConfig(StrategyConfig):
-    """What can be chosen about a synthesis run; every option changes what is done."""
-
-    max_cost: int = Field(
-        default=640, ge=40, le=640, description="Longest program considered, in tenths of a bit of description length."
-    )
-    layers: bool = Field(default=True, description="Compose outputs of several programs laid over one another.")
-    rules: bool = Field(default=True, description="Learn rules for cells and objects from the demonstrations.")
-    prune: bool = Field(default=True, description="Drop states whose images equal those of an earlier state.")
-    guidance: bool = Field(default=True, description="Order primitives by learned probability.")
-    vote: bool = Field(default=True, description="Prefer answers on which several programs agree.")
-    augment: bool = Field(default=True, description="Search again with the task transposed and colours ranked by size.")
-    leave_one_out: bool = Field(
-        default=False, description="While answers rival, prefer those found again without each of the demonstrations."
-    )
-    augment_vote: bool = Field(
-        default=False, description="While answers rival, prefer those found again in turned and recoloured views."
-    )
 
 
 class ProgramSynthesis:
@@ -59,8 +43,9 @@ class ProgramSynthesis:
         """Two distinct predictions for each test input, best first; the same for the same task, config and seed."""
         if not isinstance(config, SynthesisConfig):
             raise TypeError(f"program_synthesis needs a SynthesisConfig, got {type(config).__name__}.")
+        _ready()
         steps = int(budget.core_seconds * STEPS_PER_CORE_SECOND)
-        search = Search(puzzle, config, steps, budget.hard_seconds, seed, report)
+        search = Search(puzzle, config, steps, HardStop(budget.hard_seconds), seed, report)
         search.run()
         choices = ranked(puzzle, search.candidates, config.vote, search.support)
         return Solution(
@@ -70,6 +55,7 @@ class ProgramSynthesis:
             details={
                 "candidates": len(search.candidates),
                 "states": search.states,
+                "stages": search.taken,
                 "failures": search.failures,
                 "support": [[round(bits, 4) for _, bits in sorted(s.items())] for s in search.support],
                 "ranked": [[(round(c.share, 4), c.candidate.cost) for c in per_test] for per_test in choices],
@@ -82,7 +68,8 @@ class ProgramSynthesis:
         return decode(program_data).steps(freeze(grid))
 
     def warm(self) -> None:
-        """Load (or compile, the first time) what solving needs, by trying small tasks that have no short answer."""
+        """Compile what is missing, on all cores, load it, and try small tasks that have no short answer."""
+        _ready()
         generator = np.random.default_rng(0)
         for given, wanted in (((8, 9), (8, 9)), ((9, 8), (3, 4)), ((4, 4), (8, 8))):
             pairs = tuple((_speckled(generator, given), _speckled(generator, wanted)) for _ in range(2))
@@ -91,6 +78,15 @@ class ProgramSynthesis:
             solved = Puzzle("warm", tuple((a, freeze(a[::-1])) for a, _ in pairs), puzzle.test_inputs)
             self.solve(solved, config=SynthesisConfig(), budget=Budget(0.1, 600.0), seed=0)
         machine.warm()
+
+
+@cache
+def _ready() -> None:
+    """Have every kernel that Python calls in this process, compiled if need be, before any clock starts."""
+    ensure()
+    for kernel in KERNELS:
+        if kernel.entry:
+            kernel.seal()
 
 
 def _speckled(generator: np.random.Generator, shape: tuple[int, int]) -> Grid:

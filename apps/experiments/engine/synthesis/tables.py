@@ -9,18 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from apps.experiments.engine.compiled import kernel
 from apps.experiments.engine.synthesis.dag import Dag
+from apps.experiments.engine.synthesis.signatures import CELLS, GRID, INDICES, NUMBER, NUMBERS, TABLE
 
 UNSEEN = -1
 COPY_FIRST = 10
 COPY_SECOND = 11
-CONFLICT_LIMIT = 1 << 30
 
 
-@njit(cache=True, nogil=True)
+@kernel(CELLS, INDICES, INDICES, NUMBERS, NUMBER, GRID, entry=True)
 def piece_cells(cells, images, first, states, demos, out):
     """Row m of `out` (int8) receives piece m's cells over all demonstrations, one after the other."""
     for m in range(states.shape[0]):
@@ -33,7 +33,7 @@ def piece_cells(cells, images, first, states, demos, out):
                 at += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, CELLS, NUMBERS, TABLE, NUMBERS, NUMBER, NUMBER, entry=True)
 def fit_pairs(pieces, target, order, found, table_cost, max_found, max_steps):
     """Pairs (m, k), m <= k, whose joint colours determine the target on every cell.
 
@@ -75,7 +75,7 @@ def fit_pairs(pieces, target, order, found, table_cost, max_found, max_steps):
     return n, steps
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, CELLS, NUMBERS, entry=True)
 def cell_order(pieces, target, order):
     """Order cells so that those where few cheap pieces show the target's colour come first, spread over the grids."""
     cells = target.shape[0]
@@ -92,16 +92,9 @@ def cell_order(pieces, target, order):
                 order[at] = c
                 at += 1
     # One cell of the hard half, one of the easy half, in turn: a conflict shows early.
-    half = cells // 2
-    mixed = np.empty(cells, np.int64)
-    at = 0
-    for t in range(half):
-        mixed[at] = order[t]
-        mixed[at + 1] = order[cells - 1 - t]
-        at += 2
-    if cells % 2 == 1:
-        mixed[at] = order[half]
-    order[:] = mixed
+    plain = order.copy()
+    for t in range(cells):
+        order[t] = plain[t // 2] if t % 2 == 0 else plain[cells - 1 - t // 2]
 
 
 @dataclass(frozen=True, eq=False)

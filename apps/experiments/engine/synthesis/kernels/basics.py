@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-SIDE = 30
+from apps.experiments.engine.compiled import kernel
+from apps.experiments.engine.synthesis.limits import COLOURS, SIDE
+from apps.experiments.engine.synthesis.signatures import FLAG, GRID, LABELS, NUMBER, NUMBERS, TABLE
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, NUMBERS)
 def colour_counts(a, h, w, counts):
     """Fill `counts` (10 int64) with how many cells hold each colour."""
     counts[:] = 0
@@ -17,12 +18,12 @@ def colour_counts(a, h, w, counts):
             counts[a[i, j]] += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel(NUMBERS, NUMBER)
 def ranked_colour(counts, rank):
     """The nonzero colour at `rank` by count, most common first (rank 9: least common); 0 if there is none or a tie."""
     best = 0
     present = 0
-    for c in range(1, 10):
+    for c in range(1, COLOURS):
         if counts[c] > 0:
             present += 1
     if present == 0:
@@ -30,12 +31,12 @@ def ranked_colour(counts, rank):
     want = present - 1 if rank == 9 else rank
     if want >= present:
         return 0
-    for c in range(1, 10):
+    for c in range(1, COLOURS):
         if counts[c] == 0:
             continue
         above = 0
         ties = 0
-        for d in range(1, 10):
+        for d in range(1, COLOURS):
             if counts[d] > counts[c]:
                 above += 1
             elif d != c and counts[d] == counts[c]:
@@ -45,19 +46,27 @@ def ranked_colour(counts, rank):
     return best
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, NUMBER)
+def colour_at_rank(a, h, w, rank):
+    """The image's nonzero colour at `rank` by count; see `ranked_colour`."""
+    counts = np.zeros(COLOURS, np.int64)
+    colour_counts(a, h, w, counts)
+    return ranked_colour(counts, rank)
+
+
+@kernel(GRID, NUMBER, NUMBER)
 def majority(a, h, w):
     """The most common nonzero colour; ties go to the smaller; 1 on an empty image."""
-    counts = np.zeros(10, np.int64)
+    counts = np.zeros(COLOURS, np.int64)
     colour_counts(a, h, w, counts)
     best = 1
-    for c in range(1, 10):
+    for c in range(1, COLOURS):
         if counts[c] > counts[best]:
             best = c
     return best
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID)
 def copy(a, h, w, b):
     """Copy the image."""
     for i in range(h):
@@ -65,7 +74,7 @@ def copy(a, h, w, b):
             b[i, j] = a[i, j]
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER)
 def clear(b, h, w):
     """Empty the first h rows and w columns."""
     for i in range(h):
@@ -73,7 +82,7 @@ def clear(b, h, w):
             b[i, j] = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, NUMBERS)
 def bounds(a, h, w, box):
     """Bounding box [top, left, bottom, right] (inclusive) of the nonzero cells; False if there are none."""
     top, left, bottom, right = h, w, -1, -1
@@ -93,7 +102,7 @@ def bounds(a, h, w, box):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, LABELS, FLAG, FLAG, NUMBER)
 def label(a, h, w, labels, eight, by_colour, zeros):
     """Number connected components 1.. in reading order into `labels` (30 x 30 int16); returns how many.
 
@@ -140,7 +149,22 @@ def label(a, h, w, labels, eight, by_colour, zeros):
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel(LABELS, NUMBER, NUMBER, NUMBER, TABLE)
+def component_boxes(labels, h, w, n, box):
+    """Top, left, bottom, right (inclusive) of components 1..n into `box` (n + 1 rows)."""
+    for k in range(n + 1):
+        box[k, 0], box[k, 1], box[k, 2], box[k, 3] = h, w, -1, -1
+    for i in range(h):
+        for j in range(w):
+            k = labels[i, j]
+            if k > 0:
+                box[k, 0] = min(box[k, 0], i)
+                box[k, 1] = min(box[k, 1], j)
+                box[k, 2] = max(box[k, 2], i)
+                box[k, 3] = max(box[k, 3], j)
+
+
+@kernel(GRID, NUMBER, NUMBER, GRID)
 def outside(a, h, w, mark):
     """Mark (1) the zero cells joined to the edge by zero cells (4 neighbours) in `mark` (30 x 30 int8)."""
     stack = np.empty(SIDE * SIDE, np.int32)
@@ -167,7 +191,7 @@ def outside(a, h, w, mark):
                 size += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)
 def rigid_cell(k, i, j, h, w):
     """Where cell (i, j) of an h x w image goes under symmetry k: 1..3 rotations, 4 left-right, 5 up-down, 6, 7 diagonals."""
     if k == 1:
@@ -187,7 +211,7 @@ def rigid_cell(k, i, j, h, w):
     return i, j
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER)
 def rigid(a, h, w, b, k):
     """The image under symmetry k (see `rigid_cell`)."""
     for i in range(h):
@@ -196,7 +220,7 @@ def rigid(a, h, w, b, k):
             b[y, x] = a[i, j]
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, NUMBER)
 def is_symmetric(a, h, w, k):
     """Whether the image equals itself under symmetry k."""
     if h != w and k in (1, 3, 6, 7):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from apps.experiments.engine.compiled import kernel
 from apps.experiments.engine.synthesis.kernels.basics import clear, copy
+from apps.experiments.engine.synthesis.limits import COLOURS, SIDE
+from apps.experiments.engine.synthesis.signatures import FLAG, GRID, NUMBER, RECT
 
-SIDE = 30
 
-
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, NUMBER, NUMBER, GRID, RECT)
 def crop(a, top, left, height, width, b, r):
     """The sub-rectangle; False if it is empty."""
     if height < 1 or width < 1:
@@ -25,7 +25,7 @@ def crop(a, top, left, height, width, b, r):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, RECT, NUMBER)
 def part(a, h, w, b, r, p):
     """A fraction: 0..3 left, right, top, bottom half; 4..6 thirds across; 7..9 thirds down; 10..13 quarters."""
     if p < 2:
@@ -44,27 +44,20 @@ def part(a, h, w, b, r, p):
     return crop(a, 0 if p < 12 else h - hh, 0 if p % 2 == 0 else w - hw, hh, hw, b, r)
 
 
-@njit(cache=True, nogil=True)
-def tile(a, h, w, b, r, rows, columns, flip):
-    """Repeat rows x columns times; `flip` mirrors every other copy. False beyond 30 cells."""
+@kernel(GRID, NUMBER, NUMBER, GRID, RECT, NUMBER, NUMBER)
+def tile(a, h, w, b, r, rows, columns):
+    """Repeat rows x columns times. False beyond the largest side."""
     if h * rows > SIDE or w * columns > SIDE:
         return False
     for i in range(h * rows):
         for j in range(w * columns):
-            y = i % h
-            x = j % w
-            if flip:
-                if (i // h) % 2 == 1:
-                    y = h - 1 - y
-                if (j // w) % 2 == 1:
-                    x = w - 1 - x
-            b[i, j] = a[y, x]
+            b[i, j] = a[i % h, j % w]
     r[2] = h * rows
     r[3] = w * columns
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, RECT, NUMBER, NUMBER, NUMBER)
 def fill_canvas(a, h, w, b, r, ch, cw, mode):
     """Fill a ch x cw canvas from its top left corner: 0 by repetition, 1 mirrored, 2 by whole-number enlargement."""
     if ch < 1 or cw < 1:
@@ -88,7 +81,7 @@ def fill_canvas(a, h, w, b, r, ch, cw, mode):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, RECT, NUMBER, NUMBER)
 def embed(a, h, w, b, r, ch, cw):
     """Place the image on an empty ch x cw canvas where it stands; False if it does not fit or nothing would change."""
     if ch < 1 or (r[2] == ch and r[3] == cw and r[0] == 0 and r[1] == 0):
@@ -103,7 +96,7 @@ def embed(a, h, w, b, r, ch, cw):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, RECT, NUMBER, NUMBER, NUMBER)
 def corner_crop(a, h, w, b, r, ch, cw, corner):
     """The canvas-sized part at one corner (0..3) or the centre (4)."""
     if ch < 1 or ch > h or cw > w or (ch == h and cw == w):
@@ -116,7 +109,7 @@ def corner_crop(a, h, w, b, r, ch, cw, corner):
     return crop(a, top, left, ch, cw, b, r)
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, RECT, NUMBER)
 def mirror_join(a, h, w, b, r, p):
     """The image beside its mirror: 0 right, 1 left, 2 below, 3 above, 4 all four corners, 5 rotated copies, 6, 7 turned 180."""
     hh = h * (1 if p in (0, 1, 6) else 2)
@@ -159,7 +152,7 @@ def mirror_join(a, h, w, b, r, p):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, RECT, NUMBER, NUMBER)
 def scale_up(a, h, w, b, r, rows, columns):
     """Each cell becomes a rows x columns block."""
     if h * rows > SIDE or w * columns > SIDE:
@@ -172,7 +165,7 @@ def scale_up(a, h, w, b, r, rows, columns):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, RECT)
 def scale_down(a, h, w, b, r):
     """Undo the largest enlargement by whole blocks; False if there is none."""
     for f in range(min(h, w), 1, -1):
@@ -196,7 +189,7 @@ def scale_down(a, h, w, b, r):
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, RECT, FLAG)
 def self_product(a, h, w, b, r, inverted):
     """A copy of the image wherever it has a nonzero (or, inverted, a zero) cell."""
     if h * h > SIDE or w * w > SIDE:
@@ -210,7 +203,7 @@ def self_product(a, h, w, b, r, inverted):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, RECT)
 def cells_of_grid(a, h, w, b, r):
     """One cell for each compartment of a grid ruled by uniform lines of one colour: its commonest nonzero colour."""
     row_id = np.zeros(SIDE, np.int64)
@@ -253,7 +246,7 @@ def cells_of_grid(a, h, w, b, r):
         inside = not uniform
     if nr < 1 or nc < 1 or nr * nc < 2:
         return False
-    counts = np.zeros((SIDE + 1, SIDE + 1, 10), np.int64)
+    counts = np.zeros((SIDE + 1, SIDE + 1, COLOURS), np.int64)
     for i in range(h):
         for j in range(w):
             if row_id[i] > 0 and col_id[j] > 0:
@@ -261,7 +254,7 @@ def cells_of_grid(a, h, w, b, r):
     for i in range(nr):
         for j in range(nc):
             best = 0
-            for c in range(1, 10):
+            for c in range(1, COLOURS):
                 if counts[i + 1, j + 1, c] > 0 and (best == 0 or counts[i + 1, j + 1, c] > counts[i + 1, j + 1, best]):
                     best = c
             b[i, j] = best
@@ -270,7 +263,7 @@ def cells_of_grid(a, h, w, b, r):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, RECT, NUMBER, NUMBER, NUMBER)
 def place(a, h, w, b, r, ch, cw, p):
     """The image on an empty canvas at a corner (0..3: top left, top right, bottom left, bottom right) or the middle (4)."""
     if ch < h or cw < w or (ch == h and cw == w):
@@ -290,7 +283,7 @@ def place(a, h, w, b, r, ch, cw, p):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(NUMBER, GRID, NUMBER, NUMBER, GRID, RECT, GRID, NUMBER, NUMBER)
 def with_input(code, a, h, w, b, r, g, gh, gw):
     """Against the task's input `g`: 0 input inside the image's rectangle, 1 input where the image is nonzero,
 
@@ -315,7 +308,7 @@ def with_input(code, a, h, w, b, r, g, gh, gw):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, RECT, NUMBER)
 def frame(a, h, w, b, r, colour):
     """The image with a one-cell frame of `colour` around it."""
     if h + 2 > SIDE or w + 2 > SIDE:

@@ -3,15 +3,47 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from apps.experiments.engine.compiled import kernel
 from apps.experiments.engine.synthesis.kernels.basics import clear, is_symmetric, label, majority, outside
+from apps.experiments.engine.synthesis.limits import COLOURS, SIDE
+from apps.experiments.engine.synthesis.signatures import (
+    CHOOSE_ONE,
+    CHOOSE_SOME,
+    FLAG,
+    FOLDER,
+    GRID,
+    LIST,
+    MEASURE,
+    NUMBER,
+    NUMBERS,
+    RECT,
+    RECTS,
+    TABLE,
+)
 
-SIDE = 30
-PROPERTIES = 18
+PROPERTY_NAMES = (
+    "cells", "area", "height", "width", "colours", "hole_cells", "mirror_symmetric", "symmetries", "top", "left",
+    "density", "empty_cells", "parts", "minor_colour_cells", "copies", "same_shape", "on_edge", "same_colour",
+)  # fmt: skip
+"""Properties of a list item, in the order `measure` fills them; also the opcodes of the picks and filters by property."""
+(
+    CELLS, AREA, HEIGHT, WIDTH, COLOUR_COUNT, HOLE_CELLS, MIRROR_SYMMETRIC, SYMMETRIES, TOP, LEFT, DENSITY, EMPTY_CELLS,
+    PARTS, MINOR_CELLS, COPIES, SAME_SHAPE, ON_EDGE, SAME_COLOUR,
+) = range(len(PROPERTY_NAMES))  # fmt: skip
+PROPERTIES = len(PROPERTY_NAMES)
+
+BY_INDEX, HOLDING = 100, 200
+"""Opcodes of picks and filters: the item of that index; HOLDING + c: the items that hold colour c."""
+
+STACK, SUPERPOSE, LOGIC, JOIN, JOIN_SORTED, COLOURS_BY_SIZE, COLOURS_IN_PLACE, LENGTH = range(8)
+"""Opcodes of the folds."""
+
+AND, ONE_ONLY, NONE, FIRST_ONLY, LAST_ONLY, NOT_ALL, ALL_EQUAL, COMMONEST = range(8)
+"""What `logic` asks of the items' cells."""
 
 
-@njit(cache=True, nogil=True)
+@kernel(LIST, RECTS, NUMBER, NUMBER, NUMBER)
 def _same_shape(la, lr, m, k, mode):
     """Whether two list items are equal: mode 0 exactly, 1 as masks of nonzero cells."""
     if lr[m, 2] != lr[k, 2] or lr[m, 3] != lr[k, 3]:
@@ -25,12 +57,12 @@ def _same_shape(la, lr, m, k, mode):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(*MEASURE, entry=True)
 def measure(la, lr, n, values, canvas_h, canvas_w):
-    """Fill `values` (64 x 18 int64) with each item's properties, in the order of `primitives.PROPERTY_NAMES`."""
+    """Fill `values` (a row an item) with each item's properties, in the order of `PROPERTY_NAMES`."""
     labels = np.empty((SIDE, SIDE), np.int16)
     mark = np.empty((SIDE, SIDE), np.int8)
-    seen = np.zeros(10, np.int64)
+    seen = np.zeros(COLOURS, np.int64)
     main = np.zeros(n, np.int64)
     for k in range(n):
         a = la[k]
@@ -45,7 +77,7 @@ def measure(la, lr, n, values, canvas_h, canvas_w):
                     seen[a[i, j]] += 1
         colours = 0
         least = 0
-        for c in range(1, 10):
+        for c in range(1, COLOURS):
             if seen[c] > 0:
                 colours += 1
                 if least == 0 or seen[c] < least:
@@ -59,24 +91,26 @@ def measure(la, lr, n, values, canvas_h, canvas_w):
                     enclosed += 1
         left_right = is_symmetric(a, h, w, 4)
         up_down = is_symmetric(a, h, w, 5)
-        values[k, 0] = filled
-        values[k, 1] = h * w
-        values[k, 2] = h
-        values[k, 3] = w
-        values[k, 4] = colours
-        values[k, 5] = enclosed
-        values[k, 6] = 1 if left_right or up_down else 0
-        values[k, 7] = (1 if left_right else 0) + (1 if up_down else 0) + (1 if is_symmetric(a, h, w, 6) else 0)
-        values[k, 8] = lr[k, 0]
-        values[k, 9] = lr[k, 1]
-        values[k, 10] = filled * 1000 // (h * w)
-        values[k, 11] = h * w - filled
-        values[k, 12] = label(a, h, w, labels, True, True, 0)
-        values[k, 13] = filled - seen[main[k]] if main[k] > 0 else 0
-        values[k, 16] = (
+        values[k, CELLS] = filled
+        values[k, AREA] = h * w
+        values[k, HEIGHT] = h
+        values[k, WIDTH] = w
+        values[k, COLOUR_COUNT] = colours
+        values[k, HOLE_CELLS] = enclosed
+        values[k, MIRROR_SYMMETRIC] = 1 if left_right or up_down else 0
+        values[k, SYMMETRIES] = (
+            (1 if left_right else 0) + (1 if up_down else 0) + (1 if is_symmetric(a, h, w, 6) else 0)
+        )
+        values[k, TOP] = lr[k, 0]
+        values[k, LEFT] = lr[k, 1]
+        values[k, DENSITY] = filled * 1000 // (h * w)
+        values[k, EMPTY_CELLS] = h * w - filled
+        values[k, PARTS] = label(a, h, w, labels, True, True, 0)
+        values[k, MINOR_CELLS] = filled - seen[main[k]] if main[k] > 0 else 0
+        values[k, ON_EDGE] = (
             1 if lr[k, 0] == 0 or lr[k, 1] == 0 or lr[k, 0] + h == canvas_h or lr[k, 1] + w == canvas_w else 0
         )
-        values[k, 17] = main[k]
+        values[k, SAME_COLOUR] = main[k]
     for k in range(n):
         exact = 0
         masks = 0
@@ -85,17 +119,17 @@ def measure(la, lr, n, values, canvas_h, canvas_w):
                 exact += 1
             if _same_shape(la, lr, m, k, 1):
                 masks += 1
-        values[k, 14] = exact
-        values[k, 15] = masks
+        values[k, COPIES] = exact
+        values[k, SAME_SHAPE] = masks
     for k in range(n):
         same = 0
         for m in range(n):
             if main[m] == main[k]:
                 same += 1
-        values[k, 17] = same
+        values[k, SAME_COLOUR] = same
 
 
-@njit(cache=True, nogil=True)
+@kernel(TABLE, RECTS, NUMBER, NUMBER, NUMBER, LIST)
 def pick(values, lr, n, prop, mode, la):
     """Index of the one item with the largest (mode 0) or smallest (1) property, or the only one unlike the rest (2).
 
@@ -127,7 +161,7 @@ def pick(values, lr, n, prop, mode, la):
     return best
 
 
-@njit(cache=True, nogil=True)
+@kernel(LIST, RECTS, NUMBER, NUMBER)
 def _holds(la, lr, k, colour):
     for i in range(lr[k, 2]):
         for j in range(lr[k, 3]):
@@ -136,7 +170,7 @@ def _holds(la, lr, k, colour):
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel(LIST, RECTS, NUMBER, NUMBER, FLAG)
 def pick_by_colour(la, lr, n, colour, lacking):
     """Index of the only item that holds (or lacks) a colour, -1 if none or several do."""
     found = -1
@@ -148,7 +182,7 @@ def pick_by_colour(la, lr, n, colour, lacking):
     return found if n > 1 else -1
 
 
-@njit(cache=True, nogil=True)
+@kernel(LIST, RECTS, NUMBER, NUMBER, FLAG, NUMBERS)
 def select_by_colour(la, lr, n, colour, lacking, keep):
     """Flag the items that hold (or lack) a colour; how many (0 if all or none)."""
     kept = 0
@@ -158,25 +192,25 @@ def select_by_colour(la, lr, n, colour, lacking, keep):
     return 0 if kept == n else kept
 
 
-@njit(cache=True, nogil=True)
+@kernel(*CHOOSE_ONE, entry=True)
 def choose_one(code, p, la, lr, n, values):
-    """Dispatch of the picks: 0..17 by property, 100 by index, 200 + colour by colour."""
-    if code >= 200:
-        return pick_by_colour(la, lr, n, code - 200, p == 1)
-    if code == 100:
+    """Index of the item a pick of that opcode gives, -1 where it does not apply."""
+    if code >= HOLDING:
+        return pick_by_colour(la, lr, n, code - HOLDING, p == 1)
+    if code == BY_INDEX:
         return p if n > 1 and p < n else -1
     return pick(values, lr, n, code, p, la)
 
 
-@njit(cache=True, nogil=True)
+@kernel(*CHOOSE_SOME, entry=True)
 def choose_some(code, p, la, lr, n, values, keep):
-    """Dispatch of the filters: 0..17 by property, 200 + colour by colour."""
-    if code >= 200:
-        return select_by_colour(la, lr, n, code - 200, p == 1, keep)
+    """Flag the items a filter of that opcode keeps; how many (0: it does not apply)."""
+    if code >= HOLDING:
+        return select_by_colour(la, lr, n, code - HOLDING, p == 1, keep)
     return select(values, n, code, p, keep)
 
 
-@njit(cache=True, nogil=True)
+@kernel(TABLE, NUMBER, NUMBER, NUMBER, NUMBERS)
 def select(values, n, prop, mode, keep):
     """Flag in `keep` the items with the largest (mode 0), not largest (1), smallest (2), not smallest (3) property,
 
@@ -200,7 +234,7 @@ def select(values, n, prop, mode, keep):
     return 0 if kept == n else kept
 
 
-@njit(cache=True, nogil=True)
+@kernel(LIST, RECTS, NUMBER, GRID, RECT, NUMBER, NUMBER, NUMBER)
 def stack(la, lr, n, b, r, order, canvas_h, canvas_w):
     """Lay all items over one another where they stand; order 0 first on top, 1 last on top, 2 small on top, 3 large on top.
 
@@ -240,7 +274,7 @@ def stack(la, lr, n, b, r, order, canvas_h, canvas_w):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(LIST, RECTS, NUMBER, GRID, RECT, NUMBER)
 def superpose(la, lr, n, b, r, order):
     """Lay equal-sized items over one another ignoring where they stand; order 0 first on top, 1 last on top."""
     for k in range(1, n):
@@ -257,13 +291,13 @@ def superpose(la, lr, n, b, r, order):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(LIST, RECTS, NUMBER, GRID, RECT, NUMBER)
 def logic(la, lr, n, b, r, code):
-    """Cell by cell over equal-sized items: 0 and, 1 exactly one, 2 none, 3 first only, 4 last only, 5 not all, 6 all equal,
+    """Cell by cell over equal-sized items: 1 where all, one only, none... of them are nonzero.
 
-    7 the commonest colour (zero included). The result is 1 where it holds (for 6: the common colour).
+    `ALL_EQUAL` gives the colour they share, `COMMONEST` the commonest (zero included).
     """
-    votes = np.zeros(10, np.int64)
+    votes = np.zeros(COLOURS, np.int64)
     if n < 2:
         return False
     for k in range(1, n):
@@ -279,24 +313,24 @@ def logic(la, lr, n, b, r, code):
                 if la[k, i, j] != la[0, i, j]:
                     equal = False
             on = False
-            if code == 0:
+            if code == AND:
                 on = count == n
-            elif code == 1:
+            elif code == ONE_ONLY:
                 on = count == 1
-            elif code == 2:
+            elif code == NONE:
                 on = count == 0
-            elif code == 3:
+            elif code == FIRST_ONLY:
                 on = count == 1 and la[0, i, j] != 0
-            elif code == 4:
+            elif code == LAST_ONLY:
                 on = count == 1 and la[n - 1, i, j] != 0
-            elif code == 5:
+            elif code == NOT_ALL:
                 on = count < n
-            if code == 7:
+            if code == COMMONEST:
                 votes[:] = 0
                 for k in range(n):
                     votes[la[k, i, j]] += 1
                 b[i, j] = votes.argmax()
-            elif code == 6:
+            elif code == ALL_EQUAL:
                 b[i, j] = la[0, i, j] if equal else 0
             else:
                 b[i, j] = 1 if on else 0
@@ -304,7 +338,7 @@ def logic(la, lr, n, b, r, code):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(LIST, RECTS, NUMBER, GRID, RECT, FLAG, TABLE, NUMBER)
 def join(la, lr, n, b, r, down, values, prop):
     """Items side by side (or one below another) in list order, or sorted by a property (prop >= 0), smallest first."""
     h = 0
@@ -340,7 +374,7 @@ def join(la, lr, n, b, r, down, values, prop):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(LIST, RECTS, NUMBER, GRID, RECT, TABLE, NUMBER, FLAG, FLAG)
 def colour_column(la, lr, n, b, r, values, prop, across, largest_first):
     """One cell for each item in its main colour, sorted by a property (-1: list order)."""
     if n > SIDE:
@@ -368,32 +402,38 @@ def colour_column(la, lr, n, b, r, values, prop, across, largest_first):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(LIST, RECTS, NUMBER, GRID, RECT, NUMBER)
+def length_line(la, lr, n, b, r, mode):
+    """A line as long as the list in its first item's main colour: mode 0 across, 1 down, 2 diagonal."""
+    if n > SIDE:
+        return False
+    c = majority(la[0], lr[0, 2], lr[0, 3])
+    clear(b, n if mode > 0 else 1, n if mode != 1 else 1)
+    for k in range(n):
+        b[k if mode > 0 else 0, k if mode != 1 else 0] = c
+    r[0], r[1] = 0, 0
+    r[2] = n if mode > 0 else 1
+    r[3] = n if mode != 1 else 1
+    return True
+
+
+@kernel(*FOLDER, entry=True)
 def apply_fold(code, p, la, lr, n, values, b, r, gh, gw):
-    """Dispatch of the folds; see `primitives.FOLD_OPS` for what each code means."""
-    if code == 0:
+    """The fold of that opcode; what its parameter means is said in `primitives`."""
+    if code == STACK:
         return stack(la, lr, n, b, r, p, gh, gw)
-    if code == 1:
+    if code == SUPERPOSE:
         return superpose(la, lr, n, b, r, p)
-    if code == 2:
+    if code == LOGIC:
         return logic(la, lr, n, b, r, p)
-    if code == 3:
+    if code == JOIN:
         return join(la, lr, n, b, r, p == 1, values, -1)
-    if code == 4:
-        return join(la, lr, n, b, r, p == 1, values, 0)
-    if code == 5:
-        return colour_column(la, lr, n, b, r, values, 0, p % 2 == 0, p < 2)
-    if code == 6:
-        return colour_column(la, lr, n, b, r, values, 9 if p % 2 == 0 else 8, p % 2 == 0, False)
-    if code == 7:
-        if n > SIDE:
-            return False
-        c = majority(la[0], lr[0, 2], lr[0, 3])
-        clear(b, n if p > 0 else 1, n if p != 1 else 1)
-        for k in range(n):
-            b[k if p > 0 else 0, k if p != 1 else 0] = c
-        r[0], r[1] = 0, 0
-        r[2] = n if p > 0 else 1
-        r[3] = n if p != 1 else 1
-        return True
+    if code == JOIN_SORTED:
+        return join(la, lr, n, b, r, p == 1, values, CELLS)
+    if code == COLOURS_BY_SIZE:
+        return colour_column(la, lr, n, b, r, values, CELLS, p % 2 == 0, p < 2)
+    if code == COLOURS_IN_PLACE:
+        return colour_column(la, lr, n, b, r, values, LEFT if p % 2 == 0 else TOP, p % 2 == 0, False)
+    if code == LENGTH:
+        return length_line(la, lr, n, b, r, p)
     return False

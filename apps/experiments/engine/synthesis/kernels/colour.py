@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from apps.experiments.engine.compiled import kernel
 from apps.experiments.engine.synthesis.kernels.basics import (
     bounds,
     clear,
+    colour_at_rank,
     colour_counts,
     copy,
     label,
     majority,
-    ranked_colour,
 )
+from apps.experiments.engine.synthesis.kernels.opcodes import COLOUR
+from apps.experiments.engine.synthesis.limits import COLOURS, SIDE
+from apps.experiments.engine.synthesis.signatures import FLAG, GRID, IMAGE_OPERATION, NUMBER
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER, FLAG)
 def select_colour(a, h, w, b, colour, keep):
     """Keep only (or erase) one colour; False if that colour is absent."""
     seen = False
@@ -30,7 +33,7 @@ def select_colour(a, h, w, b, colour, keep):
     return seen
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER, NUMBER)
 def paint(a, h, w, b, on, off):
     """Nonzero cells become `on`, zero cells `off` (-1 keeps what is there)."""
     for i in range(h):
@@ -42,14 +45,14 @@ def paint(a, h, w, b, on, off):
                 b[i, j] = off if off >= 0 else v
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID)
 def swap_two(a, h, w, b):
     """Exchange the only two nonzero colours; False unless there are exactly two."""
-    counts = np.zeros(10, np.int64)
+    counts = np.zeros(COLOURS, np.int64)
     colour_counts(a, h, w, counts)
     first = 0
     second = 0
-    for c in range(1, 10):
+    for c in range(1, COLOURS):
         if counts[c] > 0:
             if first == 0:
                 first = c
@@ -66,7 +69,7 @@ def swap_two(a, h, w, b):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, FLAG)
 def isolated(a, h, w, b, keep):
     """Keep (or erase) nonzero cells without an equal neighbour among the eight; False if nothing changes."""
     changed = False
@@ -87,10 +90,10 @@ def isolated(a, h, w, b, keep):
     return changed
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, FLAG)
 def edge_components(a, h, w, b, keep):
     """Keep (or erase) the components (8 neighbours, any colour) that touch the edge; False if nothing changes."""
-    labels = np.empty((30, 30), np.int16)
+    labels = np.empty((SIDE, SIDE), np.int16)
     n = label(a, h, w, labels, True, False, 0)
     touches = np.zeros(n + 1, np.int8)
     for i in range(h):
@@ -107,19 +110,19 @@ def edge_components(a, h, w, b, keep):
     return changed
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, FLAG)
 def component_colour(a, h, w, b, rarest):
     """Each multicoloured component (8 neighbours) painted with its rarest (or commonest) colour; False if none changes."""
-    labels = np.empty((30, 30), np.int16)
+    labels = np.empty((SIDE, SIDE), np.int16)
     n = label(a, h, w, labels, True, False, 0)
-    counts = np.zeros((n + 1, 10), np.int64)
+    counts = np.zeros((n + 1, COLOURS), np.int64)
     for i in range(h):
         for j in range(w):
             counts[labels[i, j], a[i, j]] += 1
     pick = np.zeros(n + 1, np.int8)
     for k in range(1, n + 1):
         best = 0
-        for c in range(1, 10):
+        for c in range(1, COLOURS):
             if counts[k, c] == 0:
                 continue
             if best == 0 or (counts[k, c] < counts[k, best]) == rarest and counts[k, c] != counts[k, best]:
@@ -134,13 +137,13 @@ def component_colour(a, h, w, b, rarest):
     return changed
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER)
 def size_colours(a, h, w, b, mode):
     """Each one-coloured component (8 neighbours) painted by its size: mode 0 largest = 1, next = 2, ...; 1 the reverse.
 
     Equal sizes share a colour; False with more than nine sizes.
     """
-    labels = np.empty((30, 30), np.int16)
+    labels = np.empty((SIDE, SIDE), np.int16)
     n = label(a, h, w, labels, True, True, 0)
     sizes = np.zeros(n + 1, np.int64)
     for i in range(h):
@@ -165,12 +168,12 @@ def size_colours(a, h, w, b, mode):
     return n > 0
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, FLAG)
 def holed_components(a, h, w, b, keep):
     """Keep (or erase) the one-coloured components (4 neighbours) that enclose zero cells; False if nothing changes."""
-    labels = np.empty((30, 30), np.int16)
+    labels = np.empty((SIDE, SIDE), np.int16)
     n = label(a, h, w, labels, False, True, 0)
-    empty = np.empty((30, 30), np.int16)
+    empty = np.empty((SIDE, SIDE), np.int16)
     regions = label(a, h, w, empty, True, False, 2)
     owner = np.zeros(regions + 1, np.int64)
     for i in range(h):
@@ -203,58 +206,64 @@ def holed_components(a, h, w, b, keep):
     return changed
 
 
-@njit(cache=True, nogil=True)
-def apply_colour(code, p, a, h, w, b, r):
-    """Dispatch of this module's image operations; see `primitives.COLOUR_OPS` for what each code means."""
-    if code == 0:
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER)
+def fill_box(a, h, w, b, colour):
+    """Empty cells of the content's box painted `colour` (0: the main one); False if there is no content."""
+    box = np.zeros(4, np.int64)
+    if not bounds(a, h, w, box):
+        return False
+    copy(a, h, w, b)
+    m = majority(a, h, w)
+    for i in range(box[0], box[2] + 1):
+        for j in range(box[1], box[3] + 1):
+            if b[i, j] == 0:
+                b[i, j] = colour if colour > 0 else m
+    return True
+
+
+(
+    KEEP_COLOUR, ERASE_COLOUR, PAINT, INVERT, KEEP_RANK, ERASE_RANK, SWAP, BACKGROUND, PAINT_RANK, ISOLATED, EDGE_PARTS,
+    PARTS_IN_COLOUR, COLOUR_BY_SIZE, HOLED_PARTS, FILL_BOX,
+) = range(COLOUR, COLOUR + 15)  # fmt: skip
+"""Opcodes of the operations that look at colours."""
+
+
+@kernel(*IMAGE_OPERATION, entry=True)
+def apply_colour(code, p, a, h, w, b, r, g, gh, gw, ch, cw):
+    """The operation of that opcode; what its parameter means is said in `primitives`."""
+    if code == KEEP_COLOUR:
         return select_colour(a, h, w, b, p, True)
-    if code == 1:
+    if code == ERASE_COLOUR:
         return select_colour(a, h, w, b, p, False)
-    if code == 2:
+    if code == PAINT:
         paint(a, h, w, b, p, -1)
         return True
-    if code == 3:
+    if code == INVERT:
         paint(a, h, w, b, 0, majority(a, h, w) if p == 0 else p)
         return True
-    if code == 4 or code == 5:
-        counts = np.zeros(10, np.int64)
-        colour_counts(a, h, w, counts)
-        c = ranked_colour(counts, p)
-        if c == 0:
-            return False
-        return select_colour(a, h, w, b, c, code == 4)
-    if code == 6:
+    if code == KEEP_RANK or code == ERASE_RANK:
+        c = colour_at_rank(a, h, w, p)
+        return c != 0 and select_colour(a, h, w, b, c, code == KEEP_RANK)
+    if code == SWAP:
         return swap_two(a, h, w, b)
-    if code == 7:
+    if code == BACKGROUND:
         paint(a, h, w, b, -1, p)
         return True
-    if code == 8:
-        counts = np.zeros(10, np.int64)
-        colour_counts(a, h, w, counts)
-        c = ranked_colour(counts, p)
-        if c == 0:
-            return False
-        paint(a, h, w, b, c, -1)
-        return True
-    if code == 9:
+    if code == PAINT_RANK:
+        c = colour_at_rank(a, h, w, p)
+        if c != 0:
+            paint(a, h, w, b, c, -1)
+        return c != 0
+    if code == ISOLATED:
         return isolated(a, h, w, b, p == 1)
-    if code == 10:
+    if code == EDGE_PARTS:
         return edge_components(a, h, w, b, p == 1)
-    if code == 11:
+    if code == PARTS_IN_COLOUR:
         return component_colour(a, h, w, b, p == 1)
-    if code == 12:
+    if code == COLOUR_BY_SIZE:
         return size_colours(a, h, w, b, p)
-    if code == 13:
+    if code == HOLED_PARTS:
         return holed_components(a, h, w, b, p == 1)
-    if code == 14:
-        box = np.zeros(4, np.int64)
-        if not bounds(a, h, w, box):
-            return False
-        copy(a, h, w, b)
-        m = majority(a, h, w)
-        for i in range(box[0], box[2] + 1):
-            for j in range(box[1], box[3] + 1):
-                if b[i, j] == 0:
-                    b[i, j] = p if p > 0 else m
-        return True
+    if code == FILL_BOX:
+        return fill_box(a, h, w, b, p)
     return False

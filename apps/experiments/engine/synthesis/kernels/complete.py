@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from apps.experiments.engine.compiled import kernel
 from apps.experiments.engine.synthesis.kernels.basics import copy, rigid_cell
+from apps.experiments.engine.synthesis.signatures import GRID, NUMBER
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)
 def _mirror_score(a, h, w, k, sy, sx):
     """Matching nonzero pairs under a reflection about (sy/2, sx/2), or -1 on a conflict. k: 0 left-right, 1 up-down, 2 turn, 3 transpose."""
     score = 0
@@ -38,7 +39,7 @@ def _mirror_score(a, h, w, k, sy, sx):
     return score
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)
 def _mirror_apply(a, h, w, k, sy, sx):
     """Copy nonzero cells onto their empty mirror places, in place; how many were filled."""
     filled = 0
@@ -64,7 +65,7 @@ def _mirror_apply(a, h, w, k, sy, sx):
     return filled
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER)
 def complete_symmetry(a, h, w, b, p):
     """Fill zero cells so that the image becomes symmetric about its best axis.
 
@@ -105,7 +106,7 @@ def complete_symmetry(a, h, w, b, p):
     return filled > 0
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, NUMBER, NUMBER)
 def _period_fits(a, h, w, dy, dx):
     """Whether nonzero cells (dy, dx) apart never disagree, with at least one that agrees."""
     agree = 0
@@ -124,7 +125,7 @@ def _period_fits(a, h, w, dy, dx):
     return agree > 0
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, NUMBER, NUMBER)
 def _period_fill(b, h, w, dy, dx):
     """Copy nonzero cells along +-(dy, dx) into zero cells, in place, until nothing changes; how many were filled."""
     filled = 0
@@ -146,7 +147,7 @@ def _period_fill(b, h, w, dy, dx):
     return filled
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER)
 def complete_period(a, h, w, b, p):
     """Fill zero cells by the smallest period: 0 across and down, 1 across, 2 down, 3 a slanted one. False if nothing fits."""
     copy(a, h, w, b)
@@ -179,7 +180,7 @@ def complete_period(a, h, w, b, p):
     return filled > 0
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER)
 def symmetric_union(a, h, w, b, p):
     """The image laid over its own mirror images about its middle: 0 left-right, 1 up-down, 2 both, 3 all eight (square)."""
     copy(a, h, w, b)
@@ -196,7 +197,7 @@ def symmetric_union(a, h, w, b, p):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER, NUMBER)
 def complete_about(a, h, w, b, colour, fold):
     """Zero cells filled by mirroring about the centre of one colour's box; fold 4, or 8 with the diagonals.
 
@@ -240,7 +241,7 @@ def complete_about(a, h, w, b, colour, fold):
     return changed
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER)
 def patch_fill(a, h, w, b, side):
     """Zero cells filled from fully known patches seen elsewhere (all eight symmetries), the best-known places first.
 
@@ -312,7 +313,8 @@ def patch_fill(a, h, w, b, side):
                     if not fits:
                         continue
                     if matches == 0:
-                        answer[:] = patches[m]
+                        for c in range(cells):
+                            answer[c] = patches[m, c]
                     else:
                         for c in range(cells):
                             if answer[c] != patches[m, c]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from numba import njit
-
+from apps.experiments.engine.compiled import kernel
 from apps.experiments.engine.synthesis.kernels.complete import (
     complete_about,
     complete_period,
@@ -24,56 +23,65 @@ from apps.experiments.engine.synthesis.kernels.fill import (
     spread,
 )
 from apps.experiments.engine.synthesis.kernels.lines import between_corners, connect, extend_lines, rays, ruled_lines
+from apps.experiments.engine.synthesis.kernels.opcodes import DRAW
+from apps.experiments.engine.synthesis.signatures import IMAGE_OPERATION
+
+(
+    FILL_HOLES, HOLES, OPEN_SPACE, OWN_HOLES, OUTLINE_4, OUTLINE_8, RIM, RAYS, RAYS_THROUGH, CONNECT, BETWEEN, SPREAD,
+    COMPLETE_SYMMETRY, COMPLETE_PERIOD, FILL_BOXES, BOX_GAPS, BOX_FRAMES, SMOOTH, LARGEST_EMPTY, RULED_LINES,
+    OVERLAY_MIRROR, MIRROR_ABOUT, TURN_ABOUT, EXTEND_LINES, BETWEEN_CORNERS, EMPTY_BLOCKS, PARITY, PATCH_FILL,
+) = range(DRAW, DRAW + 28)  # fmt: skip
+"""Opcodes of the operations that add cells."""
 
 
-@njit(cache=True, nogil=True)
-def apply_draw(code, p, a, h, w, b, r):
-    """Dispatch of the operations that add cells; see `primitives.DRAW_OPS` for what each code means."""
-    if code <= 2:
-        return holes(a, h, w, b, p, code)
-    if code == 3:
+@kernel(*IMAGE_OPERATION, entry=True)
+def apply_draw(code, p, a, h, w, b, r, g, gh, gw, ch, cw):
+    """The operation of that opcode; what its parameter means is said in `primitives`."""
+    if code <= OPEN_SPACE:
+        return holes(a, h, w, b, p, code - FILL_HOLES)
+    if code == OWN_HOLES:
         return own_holes(a, h, w, b)
-    if code == 4 or code == 5:
-        outline(a, h, w, b, code == 5, p)
+    if code == OUTLINE_4 or code == OUTLINE_8:
+        outline(a, h, w, b, code == OUTLINE_8, p)
         return True
-    if code == 6:
+    if code == RIM:
         rim(a, h, w, b, p % 2 == 1, p < 2)
         return True
-    if code == 7 or code == 8:
-        rays(a, h, w, b, p, code == 8)
+    if code == RAYS or code == RAYS_THROUGH:
+        rays(a, h, w, b, p, code == RAYS_THROUGH)
         return True
-    if code == 9:
+    if code == CONNECT:
         return connect(a, h, w, b, p, 0, True)
-    if code == 10:
+    if code == BETWEEN:
         return connect(a, h, w, b, 3, p, False)
-    if code == 11:
+    if code == SPREAD:
         return spread(a, h, w, b, p == 1)
-    if code == 12:
+    if code == COMPLETE_SYMMETRY:
         return complete_symmetry(a, h, w, b, p)
-    if code == 13:
+    if code == COMPLETE_PERIOD:
         return complete_period(a, h, w, b, p)
-    if code == 14 or code == 15 or code == 16:
-        return boxes(a, h, w, b, p, code - 14)
-    if code == 17:
+    if code == FILL_BOXES or code == BOX_GAPS or code == BOX_FRAMES:
+        return boxes(a, h, w, b, p, code - FILL_BOXES)
+    if code == SMOOTH:
         smooth(a, h, w, b)
         return True
-    if code == 18:
-        return largest_empty(a, h, w, b, p, False)
-    if code == 19:
+    if code == LARGEST_EMPTY:
+        return largest_empty(a, h, w, b, p)
+    if code == RULED_LINES:
         return ruled_lines(a, h, w, b, p == 1)
-    if code == 20:
+    if code == OVERLAY_MIRROR:
         return symmetric_union(a, h, w, b, p)
-    if code == 21 or code == 22:
-        return complete_about(a, h, w, b, p, 4 if code == 21 else 8)
-    if code == 23:
+    if code == MIRROR_ABOUT or code == TURN_ABOUT:
+        return complete_about(a, h, w, b, p, 4 if code == MIRROR_ABOUT else 8)
+    if code == EXTEND_LINES:
         return extend_lines(a, h, w, b, p == 1)
-    if code == 24:
+    if code == BETWEEN_CORNERS:
         return between_corners(a, h, w, b, p)
-    if code == 25:
-        return empty_blocks(a, h, w, b, p, 1)
-    if code == 26:
+    if code == EMPTY_BLOCKS:
+        return empty_blocks(a, h, w, b, p)
+    if code == PARITY:
         parity(a, h, w, b, p)
         return True
-    if code == 27:
+    if code == PATCH_FILL:
         return patch_fill(a, h, w, b, p)
     return False

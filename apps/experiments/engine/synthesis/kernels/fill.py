@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from apps.experiments.engine.synthesis.kernels.basics import clear, copy, label, majority, outside
+from apps.experiments.engine.compiled import kernel
+from apps.experiments.engine.synthesis.kernels.basics import clear, component_boxes, copy, label, majority, outside
+from apps.experiments.engine.synthesis.limits import COLOURS, SIDE
+from apps.experiments.engine.synthesis.signatures import FLAG, GRID, NUMBER
 
-SIDE = 30
 
-
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER, NUMBER)
 def holes(a, h, w, b, colour, mode):
     """Enclosed zero cells painted `colour` (0: the main one): mode 0 image and holes, 1 holes alone, 2 the open zeros alone."""
     mark = np.empty((SIDE, SIDE), np.int8)
@@ -30,7 +30,7 @@ def holes(a, h, w, b, colour, mode):
     return found or mode == 2
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID)
 def own_holes(a, h, w, b):
     """Each enclosed zero region filled with the colour of the cell above its first cell."""
     mark = np.empty((SIDE, SIDE), np.int8)
@@ -45,7 +45,7 @@ def own_holes(a, h, w, b):
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, FLAG, NUMBER)
 def outline(a, h, w, b, eight, colour):
     """The zero cells beside nonzero ones, painted `colour` (0: the neighbour's); the image itself is left out."""
     for i in range(h):
@@ -63,7 +63,7 @@ def outline(a, h, w, b, eight, colour):
                         b[i, j] = colour if colour > 0 else a[y, x]
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, FLAG, FLAG)
 def rim(a, h, w, b, eight, keep_rim):
     """Nonzero cells at the rim of their one-coloured region (or, reversed, those inside it)."""
     for i in range(h):
@@ -81,7 +81,7 @@ def rim(a, h, w, b, eight, keep_rim):
             b[i, j] = v if edge == keep_rim else 0
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, FLAG)
 def spread(a, h, w, b, eight):
     """Zero cells take the colour of the nearest nonzero cell; equal distances go to the first in reading order."""
     queue = np.empty(SIDE * SIDE, np.int32)
@@ -111,7 +111,7 @@ def spread(a, h, w, b, eight):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER, NUMBER)
 def boxes(a, h, w, b, colour, mode):
     """Each component's bounding box (8 neighbours): mode 0 its zero cells filled, 1 only those cells, 2 a frame around it."""
     labels = np.empty((SIDE, SIDE), np.int16)
@@ -119,20 +119,13 @@ def boxes(a, h, w, b, colour, mode):
     if n == 0:
         return False
     box = np.empty((n + 1, 4), np.int64)
-    box[:, 0] = h
-    box[:, 1] = w
-    box[:, 2] = -1
-    box[:, 3] = -1
+    component_boxes(labels, h, w, n, box)
     main = np.zeros(n + 1, np.int8)
     for i in range(h):
         for j in range(w):
             k = labels[i, j]
             if k > 0:
                 main[k] = a[i, j]
-                box[k, 0] = min(box[k, 0], i)
-                box[k, 1] = min(box[k, 1], j)
-                box[k, 2] = max(box[k, 2], i)
-                box[k, 3] = max(box[k, 3], j)
     if mode == 1:
         clear(b, h, w)
     else:
@@ -149,10 +142,10 @@ def boxes(a, h, w, b, colour, mode):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID)
 def smooth(a, h, w, b):
     """Each cell takes the majority of its 3 x 3 neighbourhood if some colour has five or more cells."""
-    counts = np.zeros(10, np.int64)
+    counts = np.zeros(COLOURS, np.int64)
     for i in range(h):
         for j in range(w):
             counts[:] = 0
@@ -160,14 +153,14 @@ def smooth(a, h, w, b):
                 for x in range(max(0, j - 1), min(w, j + 2)):
                     counts[a[y, x]] += 1
             b[i, j] = a[i, j]
-            for c in range(10):
+            for c in range(COLOURS):
                 if counts[c] >= 5:
                     b[i, j] = c
 
 
-@njit(cache=True, nogil=True)
-def largest_empty(a, h, w, b, colour, squares):
-    """The largest all-zero rectangle (or all largest zero squares) painted `colour`, nothing else."""
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER)
+def largest_empty(a, h, w, b, colour):
+    """The largest all-zero rectangle painted `colour`, nothing else; False below four cells."""
     up = np.zeros(SIDE, np.int64)
     best = 0
     top, left, bottom, right = 0, 0, -1, -1
@@ -181,13 +174,10 @@ def largest_empty(a, h, w, b, colour, squares):
                 low = min(low, up[x])
                 if low == 0:
                     break
-                side = min(low, x - j + 1)
-                area = side * side if squares else low * (x - j + 1)
-                if squares and side != x - j + 1:
-                    continue
+                area = low * (x - j + 1)
                 if area > best:
                     best = area
-                    top = i - (side if squares else low) + 1
+                    top = i - low + 1
                     left, bottom, right = j, i, x
     if best < 4:
         return False
@@ -197,9 +187,9 @@ def largest_empty(a, h, w, b, colour, squares):
     return True
 
 
-@njit(cache=True, nogil=True)
-def empty_blocks(a, h, w, b, side, colour):
-    """Cells of all-zero squares of the given side, painted `colour`, nothing else; False if there are none."""
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER)
+def empty_blocks(a, h, w, b, side):
+    """Cells of all-zero squares of the given side, painted 1, nothing else; False if there are none."""
     clear(b, h, w)
     found = False
     for i in range(h - side + 1):
@@ -213,11 +203,11 @@ def empty_blocks(a, h, w, b, side, colour):
                 found = True
                 for y in range(i, i + side):
                     for x in range(j, j + side):
-                        b[y, x] = colour
+                        b[y, x] = 1
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER)
 def parity(a, h, w, b, p):
     """Every other line: 0 even rows, 1 odd rows, 2 even columns, 3 odd columns, 4 and 5 the two chequer halves."""
     for i in range(h):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from apps.experiments.engine.compiled import kernel
 from apps.experiments.engine.synthesis.kernels.basics import clear, copy
+from apps.experiments.engine.synthesis.limits import SIDE
+from apps.experiments.engine.synthesis.signatures import FLAG, GRID, NUMBER
 
-SIDE = 30
 
-
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER, FLAG)
 def rays(a, h, w, b, directions, through):
     """Every nonzero cell's colour carried on until the next nonzero cell or the edge.
 
@@ -40,7 +40,7 @@ def rays(a, h, w, b, directions, through):
                     x += dx
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER, NUMBER, FLAG)
 def connect(a, h, w, b, directions, colour, keep):
     """Lines between equal cells with only zeros between them: 1 across, 2 down, 4 and 8 the diagonals.
 
@@ -75,7 +75,7 @@ def connect(a, h, w, b, directions, colour, keep):
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, FLAG)
 def ruled_lines(a, h, w, b, keep):
     """Keep (or erase) the rows and columns of one nonzero colour; False if there are none."""
     row = np.zeros(SIDE, np.int8)
@@ -103,7 +103,7 @@ def ruled_lines(a, h, w, b, keep):
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, FLAG)
 def extend_lines(a, h, w, b, through):
     """Every straight run of two or more equal cells, one cell thick, carried on both ways until blocked or the edge."""
     copy(a, h, w, b)
@@ -150,7 +150,7 @@ def extend_lines(a, h, w, b, through):
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER)
 def between_corners(a, h, w, b, colour):
     """Rectangles spanned by four equal cells at their corners: what lies inside painted `colour`, nothing else."""
     clear(b, h, w)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from apps.experiments.engine.compiled import kernel
 from apps.experiments.engine.synthesis.kernels.basics import clear, label, majority
+from apps.experiments.engine.synthesis.limits import COLOURS, SIDE
+from apps.experiments.engine.synthesis.signatures import FLAG, GRID, NUMBER, RECT
 
-SIDE = 30
 
-
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER)
 def shift(a, h, w, b, p):
     """Move by one cell: 0..3 up, down, left, right (empty comes in); 4..7 the same, wrapping round."""
     k = p % 4
@@ -24,7 +24,7 @@ def shift(a, h, w, b, p):
                 b[i, j] = a[y, x] if 0 <= y < h and 0 <= x < w else 0
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER)
 def gravity(a, h, w, b, k):
     """Each cell falls by itself: 0..3 up, down, left, right."""
     clear(b, h, w)
@@ -46,11 +46,11 @@ def gravity(a, h, w, b, k):
                     at += 1
 
 
-@njit(cache=True, nogil=True)
-def fall(a, h, w, b, k, by_colour):
+@kernel(GRID, NUMBER, NUMBER, GRID, NUMBER)
+def fall(a, h, w, b, k):
     """Each component (8 neighbours) falls as one piece until it meets another or the edge: 0..3 up, down, left, right."""
     labels = np.empty((SIDE, SIDE), np.int16)
-    n = label(a, h, w, labels, not by_colour, by_colour, 0)
+    n = label(a, h, w, labels, True, False, 0)
     if n == 0 or n > 60:
         return False
     dy = (k == 1) - (k == 0)
@@ -98,7 +98,7 @@ def fall(a, h, w, b, k, by_colour):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, RECT, NUMBER)
 def select_lines(a, h, w, b, r, mode):
     """Drop rows and columns: 0 repeated neighbours, 1 empty ones, 2 uniform nonzero ones; False if none goes."""
     rows = np.zeros(SIDE, np.int64)
@@ -139,7 +139,7 @@ def select_lines(a, h, w, b, r, mode):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, FLAG)
 def sort_lines(a, h, w, b, columns):
     """Rows (or columns) in order of how many nonzero cells they hold, fewest first; equal ones keep their order."""
     at = 0
@@ -158,14 +158,14 @@ def sort_lines(a, h, w, b, columns):
                 at += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, GRID, RECT, NUMBER)
 def tally(a, h, w, b, r, p):
     """A line as long as a count, in the main colour: p % 4 = 0 nonzero cells, 1 components, 2 colours, 3 same-coloured
 
     components; p >= 4 upright, p >= 8 the diagonal of a square.
     """
     n = 0
-    seen = np.zeros(10, np.int64)
+    seen = np.zeros(COLOURS, np.int64)
     for i in range(h):
         for j in range(w):
             if a[i, j] != 0:

@@ -7,15 +7,14 @@ original grid); the kernels return its length, 0 where they do not apply.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from apps.experiments.engine.synthesis.kernels.basics import label
+from apps.experiments.engine.compiled import kernel
+from apps.experiments.engine.synthesis.kernels.basics import component_boxes, label
+from apps.experiments.engine.synthesis.limits import COLOURS, MAX_LIST, SIDE
+from apps.experiments.engine.synthesis.signatures import FLAG, GRID, LIST, NUMBER, NUMBERS, RECT, RECTS, SPLITTER
 
-SIDE = 30
-MAX_LIST = 64
 
-
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, RECT, LIST, RECTS, FLAG, FLAG, NUMBER, FLAG)
 def split_components(a, h, w, r, la, lr, eight, by_colour, zeros, whole):
     """Components in reading order, each cropped to its box; `whole` keeps what else lies in the box."""
     labels = np.empty((SIDE, SIDE), np.int16)
@@ -23,18 +22,7 @@ def split_components(a, h, w, r, la, lr, eight, by_colour, zeros, whole):
     if n == 0 or n > MAX_LIST:
         return 0
     box = np.empty((n + 1, 4), np.int64)
-    box[:, 0] = h
-    box[:, 1] = w
-    box[:, 2] = -1
-    box[:, 3] = -1
-    for i in range(h):
-        for j in range(w):
-            k = labels[i, j]
-            if k > 0:
-                box[k, 0] = min(box[k, 0], i)
-                box[k, 1] = min(box[k, 1], j)
-                box[k, 2] = max(box[k, 2], i)
-                box[k, 3] = max(box[k, 3], j)
+    component_boxes(labels, h, w, n, box)
     for k in range(1, n + 1):
         for i in range(box[k, 0], box[k, 2] + 1):
             for j in range(box[k, 1], box[k, 3] + 1):
@@ -51,11 +39,11 @@ def split_components(a, h, w, r, la, lr, eight, by_colour, zeros, whole):
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, RECT, LIST, RECTS)
 def split_colours(a, h, w, r, la, lr):
     """One full-size image for each nonzero colour, smallest colour first."""
     n = 0
-    for c in range(1, 10):
+    for c in range(1, COLOURS):
         seen = False
         for i in range(h):
             for j in range(w):
@@ -68,7 +56,7 @@ def split_colours(a, h, w, r, la, lr):
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, NUMBER, NUMBERS, FLAG)
 def _lines(a, h, w, colour, flags, columns):
     """Flag the rows (or columns) made of `colour` alone; how many."""
     n = 0
@@ -83,14 +71,14 @@ def _lines(a, h, w, colour, flags, columns):
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, RECT, LIST, RECTS, FLAG)
 def split_panels(a, h, w, r, la, lr, zero_lines):
     """The compartments between full lines of one colour (nonzero, or zero with `zero_lines`), in reading order."""
     rows = np.zeros(SIDE + 1, np.int64)
     columns = np.zeros(SIDE + 1, np.int64)
     best = 0
     colour = -1
-    for c in range(10):
+    for c in range(COLOURS):
         if (c == 0) != zero_lines:
             continue
         across = _lines(a, h, w, c, rows, False)
@@ -140,7 +128,7 @@ def split_panels(a, h, w, r, la, lr, zero_lines):
     return n if n > 1 else 0
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, RECT, LIST, RECTS, NUMBER, NUMBER)
 def split_equal(a, h, w, r, la, lr, rows, columns):
     """Equal panels, rows x columns of them (0: one for each row or column); one cell between two is skipped if odd."""
     if rows == 0:
@@ -176,7 +164,7 @@ def split_equal(a, h, w, r, la, lr, rows, columns):
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel(GRID, NUMBER, NUMBER, RECT, LIST, RECTS)
 def split_filled_boxes(a, h, w, r, la, lr):
     """Inside of each one-coloured component that is a rectangle's frame: the frame left out."""
     labels = np.empty((SIDE, SIDE), np.int16)
@@ -184,18 +172,7 @@ def split_filled_boxes(a, h, w, r, la, lr):
     if n == 0:
         return 0
     box = np.empty((n + 1, 4), np.int64)
-    box[:, 0] = h
-    box[:, 1] = w
-    box[:, 2] = -1
-    box[:, 3] = -1
-    for i in range(h):
-        for j in range(w):
-            k = labels[i, j]
-            if k > 0:
-                box[k, 0] = min(box[k, 0], i)
-                box[k, 1] = min(box[k, 1], j)
-                box[k, 2] = max(box[k, 2], i)
-                box[k, 3] = max(box[k, 3], j)
+    component_boxes(labels, h, w, n, box)
     count = 0
     for k in range(1, n + 1):
         hh = box[k, 2] - box[k, 0] - 1
@@ -226,23 +203,27 @@ def split_filled_boxes(a, h, w, r, la, lr):
     return count
 
 
-@njit(cache=True, nogil=True)
+COMPONENTS, BY_COLOUR, PANELS, EQUAL_PANELS, EMPTY_REGIONS, WHOLE_BOXES, REGIONS, FRAME_INSIDES = range(8)
+"""Opcodes of the splitters."""
+
+
+@kernel(*SPLITTER, entry=True)
 def apply_split(code, p, a, h, w, r, la, lr):
-    """Dispatch of the splitters; see `primitives.SPLIT_OPS` for what each code means."""
-    if code == 0:
+    """The splitter of that opcode; what its parameter means is said in `primitives`."""
+    if code == COMPONENTS:
         return split_components(a, h, w, r, la, lr, p % 2 == 1, p >= 2, 0, False)
-    if code == 1:
+    if code == BY_COLOUR:
         return split_colours(a, h, w, r, la, lr)
-    if code == 2:
+    if code == PANELS:
         return split_panels(a, h, w, r, la, lr, p == 1)
-    if code == 3:
+    if code == EQUAL_PANELS:
         return split_equal(a, h, w, r, la, lr, p // 10, p % 10)
-    if code == 4:
+    if code == EMPTY_REGIONS:
         return split_components(a, h, w, r, la, lr, False, True, 2, False)
-    if code == 5:
+    if code == WHOLE_BOXES:
         return split_components(a, h, w, r, la, lr, True, p == 1, 0, True)
-    if code == 6:
+    if code == REGIONS:
         return split_components(a, h, w, r, la, lr, False, True, 1, False)
-    if code == 7:
+    if code == FRAME_INSIDES:
         return split_filled_boxes(a, h, w, r, la, lr)
     return 0

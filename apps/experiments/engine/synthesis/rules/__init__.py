@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from apps.experiments.engine.synthesis.rules.propose import FAMILIES, propose, propose_candidates
+from apps.experiments.engine.synthesis.rules.propose import FAMILIES, proposals, propose
 
-__all__ = ["FAMILIES", "propose", "propose_candidates"]
+__all__ = ["FAMILIES", "proposals", "propose"]

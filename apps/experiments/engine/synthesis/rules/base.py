@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.experiments.engine.strategy import Step
+from apps.experiments.engine.synthesis.limits import SIDE
 from apps.experiments.engine.synthesis.program import decoders
 from apps.tasks.engine.puzzle import Grid
 
@@ -19,8 +20,6 @@ KIND = "rules"
 Pairs = Sequence[tuple[Grid, Grid]]
 Call = tuple[str, Any]
 """An operation's name and its JSON parameters (scalars, strings, tuples of them)."""
-
-MAX_SIDE = 30
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def valid(grid: Grid | None) -> bool:
     if grid is None or grid.ndim != 2:
         return False
     height, width = grid.shape
-    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
+    if not (1 <= height <= SIDE and 1 <= width <= SIDE):
         return False
     return bool(grid.min() >= 0 and grid.max() <= 9)
 
@@ -155,26 +154,26 @@ class Meter:
 
 
 @dataclass(eq=False)
-class Candidate:
+class Proposal:
     """A program that reproduces every demonstration, with its outputs on the test inputs."""
 
     program: Pipeline
     outputs: tuple[Grid, ...]
 
 
-def candidate(
+def proposal(
     calls: tuple[Call, ...], cost: int, family: str, inputs: Sequence[Grid], outputs: Sequence[Grid]
-) -> Candidate | None:
-    """A candidate with its known outputs, unless one of them is no valid grid."""
+) -> Proposal | None:
+    """A proposal with its known outputs, unless one of them is no valid grid."""
     if not all(valid(output) for output in outputs):
         return None
     program = Pipeline(calls, cost, family)
     program.known = {grid_key(i): o for i, o in zip(inputs, outputs, strict=True)}
-    return Candidate(program, tuple(outputs))
+    return Proposal(program, tuple(outputs))
 
 
-def try_calls(calls: tuple[Call, ...], cost: int, family: str, pairs: Pairs, tests: Sequence[Grid]) -> Candidate | None:
-    """The candidate if `calls` reproduce every pair and give a grid on every test input."""
+def try_calls(calls: tuple[Call, ...], cost: int, family: str, pairs: Pairs, tests: Sequence[Grid]) -> Proposal | None:
+    """The proposal if `calls` reproduce every pair and give a grid on every test input."""
     for given, wanted in pairs:
         if not same(run_calls(calls, given), wanted):
             return None
@@ -184,19 +183,19 @@ def try_calls(calls: tuple[Call, ...], cost: int, family: str, pairs: Pairs, tes
         if output is None or not valid(output):
             return None
         outputs.append(output)
-    return candidate(calls, cost, family, tests, outputs)
+    return proposal(calls, cost, family, tests, outputs)
 
 
-def merged(candidates: Iterable[Candidate], limit: int) -> list[Candidate]:
-    """One candidate for each distinct behaviour on the tests, cheapest first.
+def merged(found: Iterable[Proposal], limit: int) -> list[Proposal]:
+    """One proposal for each distinct behaviour on the tests, cheapest first.
 
     Programs that agree on every test output share their probability mass: the group's cost is
     -log2 of the sum of 2^-cost, so several independent reasons for one answer outrank a single one.
     """
-    groups: dict[tuple[bytes, ...], list[Candidate]] = {}
-    for item in candidates:
+    groups: dict[tuple[bytes, ...], list[Proposal]] = {}
+    for item in found:
         groups.setdefault(tuple(grid_key(output) for output in item.outputs), []).append(item)
-    result: list[tuple[int, tuple[bytes, ...], Candidate]] = []
+    result: list[tuple[int, tuple[bytes, ...], Proposal]] = []
     for key, items in groups.items():
         best = min(items, key=lambda item: (item.program.cost, repr(item.program.calls)))
         costs = sorted(item.program.cost for item in items)[:16]

@@ -5,7 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from apps.experiments.engine.compiled import kernel
+from apps.experiments.engine.synthesis.rules.order import largest_first
+from apps.experiments.engine.synthesis.signatures import (
+    BITS,
+    BITSETS,
+    CELLS,
+    FLAGS,
+    GRID,
+    INDEX,
+    INDICES,
+    NUMBER,
+    NUMBERS,
+    WORD,
+)
 
 EQ, GE, NE, LT, SAME, DIFFERENT = 0, 1, 2, 3, 4, 5
 """Operators of a literal: value equal, at least, not equal, below; equal to the cell's own colour, or not."""
@@ -13,12 +27,20 @@ EQ, GE, NE, LT, SAME, DIFFERENT = 0, 1, 2, 3, 4, 5
 _OFFSET = 1
 
 
-@njit(cache=True)
+@kernel(BITSETS, NUMBER, NUMBER)
 def _set(words: Any, row: int, col: int) -> None:
     words[row, col // 64] |= np.uint64(1) << np.uint64(col % 64)
 
 
-@njit(cache=True)
+@kernel(INDICES, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)
+def _say(meta: Any, row: int, feature: int, operator: int, value: int, cost: int) -> None:
+    meta[row, 0] = feature
+    meta[row, 1] = operator
+    meta[row, 2] = value
+    meta[row, 3] = cost
+
+
+@kernel(WORD)
 def popcount(x: Any) -> Any:
     """Bits set in a word."""
     x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
@@ -27,7 +49,7 @@ def popcount(x: Any) -> Any:
     return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@njit(cache=True)
+@kernel(GRID, GRID, CELLS, INDEX, FLAGS, NUMBER, NUMBER, entry=True)
 def literals(train: Any, test: Any, kinds: Any, costs: Any, compare: Any, own: int, value_cost: int) -> Any:  # noqa: C901
     """Every literal that is neither always nor never true on the training columns.
 
@@ -65,8 +87,8 @@ def literals(train: Any, test: Any, kinds: Any, costs: Any, compare: Any, own: i
                 continue
             value = v - _OFFSET
             extra = 100 if distinct == 2 else value_cost
-            meta[k] = np.array([i, EQ, value, costs[i] + extra])
-            meta[k + 1] = np.array([i, NE, value, costs[i] + extra + 40])
+            _say(meta, k, i, EQ, value, costs[i] + extra)
+            _say(meta, k + 1, i, NE, value, costs[i] + extra + 40)
             for j in range(n):
                 if train[i, j] == value:
                     _set(a, k, j)
@@ -82,8 +104,8 @@ def literals(train: Any, test: Any, kinds: Any, costs: Any, compare: Any, own: i
                 if first:
                     first = False
                     continue
-                meta[k] = np.array([i, GE, value, costs[i] + value_cost + 50])
-                meta[k + 1] = np.array([i, LT, value, costs[i] + value_cost + 60])
+                _say(meta, k, i, GE, value, costs[i] + value_cost + 50)
+                _say(meta, k + 1, i, LT, value, costs[i] + value_cost + 60)
                 for j in range(n):
                     if train[i, j] >= value:
                         _set(a, k, j)
@@ -101,8 +123,8 @@ def literals(train: Any, test: Any, kinds: Any, costs: Any, compare: Any, own: i
                 if train[i, j] == train[own, j]:
                     hits += 1
             if 0 < hits < n:
-                meta[k] = np.array([i, SAME, 0, costs[i] + 150])
-                meta[k + 1] = np.array([i, DIFFERENT, 0, costs[i] + 170])
+                _say(meta, k, i, SAME, 0, costs[i] + 150)
+                _say(meta, k + 1, i, DIFFERENT, 0, costs[i] + 170)
                 for j in range(n):
                     if train[i, j] == train[own, j]:
                         _set(a, k, j)
@@ -117,7 +139,7 @@ def literals(train: Any, test: Any, kinds: Any, costs: Any, compare: Any, own: i
     return meta[:k], a[:k], b[:k]
 
 
-@njit(cache=True)
+@kernel(BITSETS, BITSETS, entry=True)
 def hashes(a: Any, b: Any) -> Any:
     """A 64-bit hash of each row of (a, b) together."""
     out = np.zeros(len(a), np.uint64)
@@ -133,7 +155,7 @@ def hashes(a: Any, b: Any) -> Any:
     return out
 
 
-@njit(cache=True)
+@kernel(BITSETS, BITS, entry=True)
 def counts(rows: Any, mask: Any) -> Any:
     """Bits each row shares with `mask`."""
     out = np.zeros(len(rows), np.int64)
@@ -145,7 +167,7 @@ def counts(rows: Any, mask: Any) -> Any:
     return out
 
 
-@njit(cache=True)
+@kernel(BITSETS, BITS, NUMBER, entry=True)
 def unions(rows: Any, mask: Any, limit: int) -> Any:
     """Pairs (i, j), i <= j, of rows whose union covers `mask`, in index order, at most `limit` of them."""
     out = np.zeros((limit, 2), np.int32)
@@ -166,7 +188,7 @@ def unions(rows: Any, mask: Any, limit: int) -> Any:
     return out[:n]
 
 
-@njit(cache=True)
+@kernel(BITSETS, NUMBERS, BITS, BITS, NUMBER, NUMBER, entry=True)
 def conjunctions(lit: Any, costs: Any, must: Any, never: Any, best: int, width: int) -> Any:  # noqa: C901
     """Conjunctions of one to three literals true on all of `must` and on none of `never`, cheapest first.
 
@@ -236,7 +258,7 @@ def conjunctions(lit: Any, costs: Any, must: Any, never: Any, best: int, width: 
     return found[:held], price[:held]
 
 
-@njit(cache=True)
+@kernel(INDICES, NUMBERS, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)
 def _keep(found: Any, price: Any, held: int, a: int, b: int, c: int, cost: int) -> int:
     best = len(price)
     if held == best and cost >= price[best - 1]:
@@ -244,7 +266,8 @@ def _keep(found: Any, price: Any, held: int, a: int, b: int, c: int, cost: int) 
     i = min(held, best - 1)
     while i > 0 and price[i - 1] > cost:
         price[i] = price[i - 1]
-        found[i] = found[i - 1]
+        for j in range(3):
+            found[i, j] = found[i - 1, j]
         i -= 1
     price[i] = cost
     found[i, 0] = a
@@ -253,7 +276,7 @@ def _keep(found: Any, price: Any, held: int, a: int, b: int, c: int, cost: int) 
     return min(held + 1, best)
 
 
-@njit(cache=True)
+@kernel(BITSETS, NUMBERS, BITS, BITS, NUMBER, entry=True)
 def widest(lit: Any, costs: Any, wanted: Any, never: Any, width: int) -> Any:
     """The pair of literals (or single, second -1) true on none of `never` and on most of `wanted`.
 
@@ -268,12 +291,12 @@ def widest(lit: Any, costs: Any, wanted: Any, never: Any, width: int) -> Any:
             hit += popcount(lit[i, j] & wanted[j])
             wrong += popcount(lit[i, j] & never[j])
         score[i] = hit * 4096 // (wrong + 1) if hit else -1
-    order = np.argsort(-score, kind="mergesort")[:width]
+    order = largest_first(score)
     first = -1
     second = -1
     covered = 0
     price = 1 << 30
-    for a in range(len(order)):
+    for a in range(min(n, width)):
         p = order[a]
         if score[p] <= 0:
             break
@@ -298,7 +321,7 @@ def widest(lit: Any, costs: Any, wanted: Any, never: Any, width: int) -> Any:
     return first, second, covered
 
 
-@njit(cache=True)
+@kernel(BITSETS, INDEX, BITS, entry=True)
 def conjoin(lit: Any, items: Any, full: Any) -> Any:
     """The intersection of `full` and the rows named by the non-negative `items`."""
     out = full.copy()
@@ -309,7 +332,7 @@ def conjoin(lit: Any, items: Any, full: Any) -> Any:
     return out
 
 
-@njit(cache=True)
+@kernel(BITS, NUMBER, entry=True)
 def unpack(words: Any, n: int) -> Any:
     """The first `n` bits of a row as booleans."""
     out = np.zeros(n, np.bool_)
@@ -318,7 +341,7 @@ def unpack(words: Any, n: int) -> Any:
     return out
 
 
-@njit(cache=True)
+@kernel(GRID, NUMBERS, BITSETS, NUMBERS, NUMBER, entry=True)
 def pure_splits(train: Any, inside: Any, right: Any, features: Any, limit: int) -> Any:
     """For each feature whose every value's cells share a right action: that action for each value.
 
@@ -365,5 +388,6 @@ def pure_splits(train: Any, inside: Any, right: Any, features: Any, limit: int) 
             out[n, 1] = values
             n += 1
         else:
-            out[n] = -1
+            for v in range(out.shape[1]):
+                out[n, v] = -1
     return out[:n]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from apps.experiments.engine.compiled import kernel
+from apps.experiments.engine.synthesis.signatures import CELLS, COLUMN, FLAG_ROWS, GRID, LABELS, LIST, NUMBER
 
 NONE = 10
 """The colour-valued answer "there is none" (outside the grid, nothing hit, no single colour)."""
@@ -32,12 +34,7 @@ LOCAL_COLOURS = LOCAL.index("nearest") + 1
 """How many of `LOCAL`, from the first, are colours."""
 
 
-@njit(cache=True)
-def _clip(x: int) -> int:
-    return min(x, 120)
-
-
-@njit(cache=True)
+@kernel(GRID, NUMBER, entry=True)
 def local_features(g: Any, bg: int) -> Any:  # noqa: C901
     """The features of `LOCAL` for every cell: array (feature, row, column)."""
     h, w = g.shape
@@ -154,12 +151,15 @@ def local_features(g: Any, bg: int) -> Any:  # noqa: C901
     return out
 
 
-@njit(cache=True)
+@kernel(GRID, NUMBER, LIST, entry=True)
 def more_features(g: Any, bg: int, out: Any) -> Any:  # noqa: C901
     """Fill the rest of `LOCAL`: distances, runs and line counts; returns the widened array."""
     h, w = g.shape
     wide = np.full((70, h, w), NONE, np.int8)
-    wide[:65] = out
+    for k in range(65):
+        for r in range(h):
+            for c in range(w):
+                wide[k, r, c] = out[k, r, c]
     for r in range(h):
         for c in range(w):
             n = 0
@@ -212,7 +212,7 @@ def more_features(g: Any, bg: int, out: Any) -> Any:  # noqa: C901
     return wide
 
 
-@njit(cache=True)
+@kernel(GRID, LABELS, NUMBER, LABELS, NUMBER, entry=True)
 def colour_features(g: Any, labels4: Any, n4: int, labels_any: Any, n_any: int) -> Any:
     """For each colour: is it in the cell's row, its column, how many of its 8 and 4 neighbours have it,
     does its own-colour component touch it, does its many-coloured component hold it. Six rows a colour."""
@@ -256,7 +256,7 @@ def colour_features(g: Any, labels4: Any, n4: int, labels_any: Any, n_any: int) 
     return out
 
 
-@njit(cache=True)
+@kernel(LABELS, LABELS, LABELS, CELLS, entry=True)
 def spread(table: Any, labels: Any, box: Any, none: Any) -> Any:
     """Component properties and the cell's place within its component, for every cell.
 
@@ -289,7 +289,7 @@ def spread(table: Any, labels: Any, box: Any, none: Any) -> Any:
     return out
 
 
-@njit(cache=True)
+@kernel(LABELS, LABELS, COLUMN, NUMBER, NUMBER, entry=True)
 def in_boxes(labels: Any, box: Any, sizes: Any, h: int, w: int) -> Any:
     """For each cell the smallest component whose bounding box holds it without it being a member; else -1."""
     out = np.full((h, w), -1, np.int16)
@@ -301,7 +301,7 @@ def in_boxes(labels: Any, box: Any, sizes: Any, h: int, w: int) -> Any:
     return out
 
 
-@njit(cache=True)
+@kernel(FLAG_ROWS, entry=True)
 def pack(bits: Any) -> Any:
     """Rows of booleans as rows of 64-bit words."""
     n, m = bits.shape

@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from apps.experiments.engine.synthesis.limits import MAX_RULE_CELLS
 from apps.experiments.engine.synthesis.rules import features
-from apps.experiments.engine.synthesis.rules.base import Candidate, Meter, Pairs, candidate, op
+from apps.experiments.engine.synthesis.rules.base import Meter, Pairs, Proposal, op, proposal
 from apps.experiments.engine.synthesis.rules.decision import apply_rules, rules_text
 from apps.experiments.engine.synthesis.rules.frames import FrameCall, frame_text, views_of
 from apps.experiments.engine.synthesis.rules.learn import Effort, Learner, Problem
 from apps.tasks.engine.puzzle import Grid
-
-MAX_CELLS = 9000
-"""Beyond this many demonstration cells the search is left out: a bound on time and memory."""
 
 STAGED_ABOVE = 3000
 """Two stages are tried where one stage needs more than this many hundredths of bits."""
@@ -59,7 +57,7 @@ def cellwise(
     family: str = "cells",
     effort: Effort | None = None,
     depth: int = 2,
-) -> list[Candidate]:
+) -> list[Proposal]:
     """Cell-wise rules under one frame that reproduce every pair."""
     given = [views_of(pair[0], frame_call) for pair in pairs]
     asked = [views_of(grid, frame_call) for grid in tests]
@@ -74,10 +72,10 @@ def cellwise(
         if views is None or tuple(v[0] for v in views[1:]) != names:
             return []
         probed.append(views)
-    if sum(wanted.size for _given, wanted in pairs) > MAX_CELLS:
+    if sum(wanted.size for _given, wanted in pairs) > MAX_RULE_CELLS:
         return []
     target = np.concatenate([wanted.ravel() for _given, wanted in pairs])
-    result: list[Candidate] = []
+    result: list[Proposal] = []
     primaries = [views[0][1] for views in shaped + probed]
     for rank, bg_mode in enumerate(features.background_modes(primaries)):
         if meter.empty:
@@ -95,7 +93,7 @@ def cellwise(
                 outputs.append(item.test[start : start + shape[0] * shape[1]].reshape(shape))
                 start += shape[0] * shape[1]
             calls = (("cells", (frame_call, bg_mode, item.rules)),)
-            found = candidate(calls, item.cost + cost + 100 * rank, family, tests, outputs)
+            found = proposal(calls, item.cost + cost + 100 * rank, family, tests, outputs)
             if found is not None:
                 result.append(found)
         if depth > 0 and (not result or min(item.program.cost for item in result) > STAGED_ABOVE):
@@ -107,9 +105,9 @@ def cellwise(
 
 def _staged(
     pairs: Pairs, tests: Sequence[Grid], meter: Meter, learner: Learner, where: Any, how: Any
-) -> list[Candidate]:
+) -> list[Proposal]:
     """Two rules one after the other: the first gets part of the change right, the second reads its result."""
-    result: list[Candidate] = []
+    result: list[Proposal] = []
     frame_call, bg_mode = where
     cost, family, effort, depth = how
     for price, rules in learner.partials(STAGES):

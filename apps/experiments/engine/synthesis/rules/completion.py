@@ -10,11 +10,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from apps.experiments.engine.synthesis.rules.base import Call, Candidate, Meter, Pairs, contiguous, op, try_calls
+from apps.experiments.engine.compiled import kernel
+from apps.experiments.engine.synthesis.rules.base import Call, Meter, Pairs, Proposal, contiguous, op, try_calls
 from apps.experiments.engine.synthesis.rules.cellwise import cellwise
 from apps.experiments.engine.synthesis.rules.frames import FrameCall, Views, frame
+from apps.experiments.engine.synthesis.signatures import GRID, NUMBER
 from apps.tasks.engine.puzzle import Grid
 
 GROUPS = {"full": 0, "half": 1, "turn": 2, "flip": 3, "mirror": 4, "fold": 5, "shift": 6, "diagonal": 7,
@@ -23,7 +24,7 @@ GROUPS = {"full": 0, "half": 1, "turn": 2, "flip": 3, "mirror": 4, "fold": 5, "s
 across the diagonal; the smallest lattice of cells whose classes are all known."""
 
 
-@njit(cache=True)
+@kernel(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)
 def _image(kind: int, r: int, c: int, cy: int, cx: int) -> Any:
     """Where (r, c) goes under one symmetry about the centre (cy / 2, cx / 2)."""
     if kind == 0:
@@ -44,7 +45,7 @@ def _image(kind: int, r: int, c: int, cy: int, cx: int) -> Any:
     return (cy - x) // 2, (y + cx) // 2
 
 
-@njit(cache=True)
+@kernel(NUMBER)
 def _kinds(group: int) -> Any:
     if group == 0:
         return np.array([0, 1, 2, 3, 4, 5, 6])
@@ -61,7 +62,7 @@ def _kinds(group: int) -> Any:
     return np.array([3])
 
 
-@njit(cache=True)
+@kernel(GRID, NUMBER, NUMBER, entry=True)
 def symmetric(g: Any, hidden: int, group: int) -> Any:  # noqa: C901
     """The grid completed by the best centre of `group`, and how many known cells supported it (0: none)."""
     h, w = g.shape
@@ -125,7 +126,7 @@ def symmetric(g: Any, hidden: int, group: int) -> Any:  # noqa: C901
     return out, best
 
 
-@njit(cache=True)
+@kernel(GRID, NUMBER, NUMBER, NUMBER)
 def _shift_support(g: Any, hidden: int, dy: int, dx: int) -> int:
     """Known pairs a shift agrees on; -1 if any two contradict it."""
     h, w = g.shape
@@ -142,7 +143,7 @@ def _shift_support(g: Any, hidden: int, dy: int, dx: int) -> int:
     return support
 
 
-@njit(cache=True)
+@kernel(GRID, NUMBER, entry=True)
 def repeated(g: Any, hidden: int) -> Any:  # noqa: C901
     """The grid completed by its best supported shifts, and the support of the first (0: none)."""
     h, w = g.shape
@@ -198,7 +199,7 @@ def repeated(g: Any, hidden: int) -> Any:  # noqa: C901
     return out, first
 
 
-@njit(cache=True)
+@kernel(GRID, NUMBER, entry=True)
 def lattice(g: Any, hidden: int) -> Any:  # noqa: C901
     """The grid completed by its smallest consistent lattice, and the known cells (0: no lattice).
 
@@ -289,9 +290,9 @@ def _completed_frame(grid: Grid, hidden: int, group: str) -> Views | None:
     return None if full is None else [("input", grid), ("completed", full)]
 
 
-def completions(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]:
+def completions(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Proposal]:
     """Outputs that complete the input's pattern, or show what a colour hid, or build on the completed view."""
-    result: list[Candidate] = []
+    result: list[Proposal] = []
     equal = all(given.shape == wanted.shape for given, wanted in pairs)
     smaller = all(given.size > wanted.size for given, wanted in pairs)
     if not equal and not smaller:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from apps.experiments.engine.compiled import kernel
+from apps.experiments.engine.synthesis.signatures import FLAG, FROZEN, LABELS, NUMBER, NUMBERS, SHORTS
 
 PROPS = (
     "size", "height", "width", "rank_big", "rank_small", "on_edge", "is_box", "holes", "sym_lr", "sym_ud",
@@ -19,6 +21,7 @@ PROPS = (
 COLOUR_PROPS = frozenset(
     {"main_colour", "rare_colour", "around", "twin_colour", "next_colour", "sees_n", "sees_e", "sees_s", "sees_w"}
 )
+
 """Properties whose values are colours, 10 meaning none."""
 
 SIZE, HEIGHT, WIDTH, ON_EDGE, IS_BOX, HOLES = 0, 1, 2, 5, 6, 7
@@ -26,7 +29,7 @@ MAIN, RARE, AROUND, TOP, LEFT = 14, 15, 16, 27, 28
 NONE = 10
 
 
-@njit(cache=True)
+@kernel(FROZEN, NUMBER, NUMBER, entry=True)
 def label(g: Any, mode: int, bg: int) -> Any:  # noqa: C901
     """Label components in scan order; -1 where the cell belongs to none.
 
@@ -83,7 +86,7 @@ def label(g: Any, mode: int, bg: int) -> Any:  # noqa: C901
     return labels, n
 
 
-@njit(cache=True)
+@kernel(NUMBER, NUMBER)
 def _mix(a: int, b: int) -> Any:
     x = np.uint64(a) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(b) * np.uint64(0xC2B2AE3D27D4EB4F)
     x ^= x >> np.uint64(29)
@@ -92,33 +95,40 @@ def _mix(a: int, b: int) -> Any:
     return np.int64(x >> np.uint64(2))
 
 
-@njit(cache=True)
-def _rank(values: Any, group: Any, descending: bool) -> Any:
-    """How many distinct-or-equal group mates come strictly before each item."""
-    n = len(values)
-    ranks = np.zeros(n, np.int16)
-    for i in range(n):
+@kernel(LABELS, NUMBER, SHORTS, FLAG, LABELS, NUMBER)
+def _rank(values: Any, column: int, group: Any, descending: bool, out: Any, to: int) -> None:
+    """Into column `to`: how many group mates come strictly before each item by that column of `values`."""
+    for i in range(len(group)):
         count = 0
-        for j in range(n):
-            if group[i] == group[j] and (values[j] > values[i] if descending else values[j] < values[i]):
-                count += 1
-        ranks[i] = count
-    return ranks
+        for j in range(len(group)):
+            if group[i] == group[j]:
+                gap = values[j, column] - values[i, column]
+                if (gap > 0) if descending else (gap < 0):
+                    count += 1
+        out[i, to] = count
 
 
-@njit(cache=True)
-def _matches(values: Any, group: Any) -> Any:
-    """How many items of the same group share each item's value, itself included."""
-    n = len(values)
-    counts = np.zeros(n, np.int16)
-    for i in range(n):
-        for j in range(n):
+@kernel(NUMBERS, SHORTS, LABELS, NUMBER)
+def _matches(values: Any, group: Any, out: Any, to: int) -> None:
+    """Into column `to`: how many items of the same group share each item's value, itself included."""
+    for i in range(len(group)):
+        count = 0
+        for j in range(len(group)):
             if group[i] == group[j] and values[i] == values[j]:
-                counts[i] += 1
-    return counts
+                count += 1
+        out[i, to] = count
 
 
-@njit(cache=True)
+@kernel(LABELS, NUMBER, SHORTS, NUMBER)
+def _column_matches(table: Any, column: int, group: Any, to: int) -> None:
+    """`_matches` for the values in a column of the table itself."""
+    values = np.empty(len(group), np.int64)
+    for i in range(len(group)):
+        values[i] = table[i, column]
+    _matches(values, group, table, to)
+
+
+@kernel(LABELS, NUMBER, entry=True)
 def boxes(labels: Any, n: int) -> Any:
     """Top, left, bottom, right (inclusive) of each component."""
     h, w = labels.shape
@@ -139,8 +149,8 @@ def boxes(labels: Any, n: int) -> Any:
     return box
 
 
-@njit(cache=True)
-def _euler(labels: Any, n: int, eight: bool) -> Any:  # noqa: C901
+@kernel(LABELS, NUMBER, FLAG, LABELS)
+def _holes(labels: Any, n: int, eight: bool, out: Any) -> None:  # noqa: C901
     """Holes of each component: one minus its Euler number, counted over 2x2 windows."""
     h, w = labels.shape
     total = np.zeros(n, np.int32)
@@ -171,13 +181,11 @@ def _euler(labels: Any, n: int, eight: bool) -> Any:  # noqa: C901
                     total[k] -= 1
                 elif m == 2 and ((quad[0] == k and quad[3] == k) or (quad[1] == k and quad[2] == k)):
                     total[k] += -2 if eight else 2
-    holes = np.zeros(n, np.int16)
     for k in range(n):
-        holes[k] = 1 - total[k] // 4
-    return holes
+        out[k, 7] = 1 - total[k] // 4
 
 
-@njit(cache=True)
+@kernel(FROZEN, LABELS, NUMBER, NUMBER, LABELS, LABELS, NUMBERS, SHORTS)
 def _relate(  # noqa: C901
     g: Any, labels: Any, n: int, bg: int, out: Any, box: Any, forms: Any, group: Any
 ) -> None:
@@ -187,8 +195,10 @@ def _relate(  # noqa: C901
     more than one.
     """
     h, w = g.shape
-    out[:, 31:] = 10
-    out[:, 33] = -1
+    for k in range(n):
+        for j in range(31, out.shape[1]):
+            out[k, j] = NONE
+        out[k, 33] = -1
     if n > 150:
         return
     for k in range(n):
@@ -240,7 +250,7 @@ def _relate(  # noqa: C901
             out[k, 34 + d] = seen[k, d] if seen[k, d] >= 0 else 10
 
 
-@njit(cache=True)
+@kernel(FROZEN, LABELS, NUMBER, NUMBER, FLAG, entry=True)
 def properties(g: Any, labels: Any, n: int, bg: int, eight: bool) -> Any:  # noqa: C901
     """The properties of every component, one row each, in the order of `PROPS`."""
     h, w = g.shape
@@ -346,19 +356,19 @@ def properties(g: Any, labels: Any, n: int, bg: int, eight: bool) -> Any:  # noq
                 ):  # fmt: skip
                     m += 1
             out[k, 23] = m
-    out[:, 7] = _euler(labels, n, eight)
-    out[:, 3] = _rank(out[:, 0], group, True)
-    out[:, 4] = _rank(out[:, 0], group, False)
-    out[:, 10] = _matches(shape_hash, group)
-    out[:, 11] = _matches(out[:, 0], group)
-    out[:, 12] = _matches(out[:, 14], group)
-    out[:, 18] = _rank(box[:, 0], group, False)
-    out[:, 19] = _rank(box[:, 1], group, False)
-    out[:, 20] = _rank(box[:, 2], group, True)
-    out[:, 21] = _rank(box[:, 3], group, True)
-    out[:, 24] = _rank(out[:, 13], group, True)
-    out[:, 25] = _rank(out[:, 7], group, True)
-    out[:, 26] = _matches(forms, group)
-    out[:, 30] = _rank(out[:, 29], group, True)
+    _holes(labels, n, eight, out)
+    _rank(out, 0, group, True, out, 3)
+    _rank(out, 0, group, False, out, 4)
+    _matches(shape_hash, group, out, 10)
+    _column_matches(out, 0, group, 11)
+    _column_matches(out, 14, group, 12)
+    _rank(box, 0, group, False, out, 18)
+    _rank(box, 1, group, False, out, 19)
+    _rank(box, 2, group, True, out, 20)
+    _rank(box, 3, group, True, out, 21)
+    _rank(out, 13, group, True, out, 24)
+    _rank(out, 7, group, True, out, 25)
+    _matches(forms, group, out, 26)
+    _rank(out, 29, group, True, out, 30)
     _relate(g, labels, n, bg, out, box, forms, group)
     return out

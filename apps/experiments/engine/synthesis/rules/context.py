@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from apps.experiments.engine.compiled import kernel
 from apps.experiments.engine.synthesis.rules.cells import NONE
 from apps.experiments.engine.synthesis.rules.layout import separators
+from apps.experiments.engine.synthesis.signatures import GRID, LABELS, LIST, NUMBER
 from apps.tasks.engine.puzzle import Grid
 
 _PANEL_COLOURS = ("mate_first", "mate_fullest", "mate_left", "mate_right", "mate_up", "mate_down", "mate_odd")
@@ -21,11 +22,12 @@ CONTEXT_COLOURS = (
 CONTEXT_NUMBERS = (
     "panel_row", "panel_col", "panel_filled", "panel_rank", "panel_rank_least", "panel_same", "clear_square",
 )  # fmt: skip
+
 CONTEXT = (*CONTEXT_COLOURS, *CONTEXT_NUMBERS)
 """The rows of `context_features`, in order: colours first."""
 
 
-@njit(cache=True)
+@kernel(GRID, GRID, entry=True)
 def _squares(g: Any, out: Any) -> None:
     """The side of the largest one-colour square that holds each cell."""
     h, w = g.shape
@@ -46,7 +48,7 @@ def _squares(g: Any, out: Any) -> None:
                             out[y, x] = k
 
 
-@njit(cache=True)
+@kernel(GRID, NUMBER, NUMBER, LIST, entry=True)
 def _about(g: Any, cy: int, cx: int, out: Any) -> None:
     """The grid seen through five symmetries about the centre (cy / 2, cx / 2)."""
     h, w = g.shape
@@ -73,7 +75,7 @@ def _about(g: Any, cy: int, cx: int, out: Any) -> None:
                     out[4, r, c] = g[y, x]
 
 
-@njit(cache=True)
+@kernel(GRID, LABELS, LABELS, LABELS, NUMBER, LIST, entry=True)
 def _templated(g: Any, labels: Any, held: Any, box: Any, k: int, out: Any) -> None:
     """For cells of a component (or inside its box): the template's cell at the same offset."""
     h, w = g.shape

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.experiments.engine.synthesis.rules.base import MAX_SIDE, Pairs, contiguous
+from apps.experiments.engine.synthesis.limits import SIDE
+from apps.experiments.engine.synthesis.rules.base import Pairs, contiguous
 from apps.experiments.engine.synthesis.rules.cells import NONE
 from apps.experiments.engine.synthesis.rules.frames import PROPOSERS, FrameCall, Views, frame
 from apps.tasks.engine.puzzle import Grid
@@ -143,7 +144,7 @@ def _tiles(grid: Grid, rule: Any) -> Views | None:
         return None
     down, across = factor
     height, width = grid.shape
-    if height * down > MAX_SIDE or width * across > MAX_SIDE:
+    if height * down > SIDE or width * across > SIDE:
         return None
     rows = np.arange(height * down)
     cols = np.arange(width * across)
@@ -222,7 +223,7 @@ def _pooled(grid: Grid, down: int, across: int) -> Views | None:
 @frame("padded")
 def _padded(grid: Grid, top: int, bottom: int, left: int, right: int) -> Views | None:
     height, width = grid.shape
-    if height + top + bottom > MAX_SIDE or width + left + right > MAX_SIDE:
+    if height + top + bottom > SIDE or width + left + right > SIDE:
         return None
     widths = ((top, bottom), (left, right))
     inside = np.pad(np.ones_like(grid), widths)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from apps.experiments.engine.compiled import kernel
+from apps.experiments.engine.synthesis.rules.cells import NONE
+from apps.experiments.engine.synthesis.rules.order import largest_first
+from apps.experiments.engine.synthesis.signatures import GRID, LABELS, LIST, NUMBER
 
 VIEWS = (
     "fall_s", "fall_n", "fall_e", "fall_w", "slide_s", "slide_n", "slide_e", "slide_w",
@@ -15,7 +19,7 @@ VIEWS = (
 place of the bounding box of the cell's object (any-colour shape), the cell inside it or a member."""
 
 
-@njit(cache=True)
+@kernel(GRID, NUMBER, LIST)
 def _fall(g: Any, bg: int, out: Any) -> None:
     h, w = g.shape
     out[:, :, :] = bg
@@ -41,22 +45,22 @@ def _fall(g: Any, bg: int, out: Any) -> None:
                 high += 1
 
 
-@njit(cache=True)
-def slide(g: Any, labels: Any, n: int, bg: int, dy: int, dx: int) -> Any:
-    """Every component moved by (dy, dx) until it meets the edge or another component, the foremost first."""
+@kernel(GRID, LABELS, NUMBER, NUMBER, NUMBER, NUMBER, GRID)
+def slide(g: Any, labels: Any, n: int, bg: int, dy: int, dx: int, out: Any) -> None:  # noqa: C901
+    """Into `out`: every component moved by (dy, dx) until it meets the edge or another, the foremost first."""
     h, w = g.shape
-    out = np.full((h, w), bg, np.int8)
-    if n == 0:
-        return out
-    front = np.full(n, -100, np.int32)
+    for r in range(h):
+        for c in range(w):
+            out[r, c] = bg
+    front = np.empty(n, np.int64)
+    for k in range(n):
+        front[k] = -100
     for r in range(h):
         for c in range(w):
             k = labels[r, c]
             if k >= 0:
                 front[k] = max(front[k], r * dy + c * dx)
-    order = np.argsort(-front, kind="mergesort")
-    reach = np.empty(n, np.int32)
-    for k in order:
+    for k in largest_first(front):
         best = 100
         for r in range(h):
             for c in range(w):
@@ -70,18 +74,16 @@ def slide(g: Any, labels: Any, n: int, bg: int, dy: int, dx: int) -> Any:
                     y += dy
                     x += dx
                 best = min(best, d)
-        reach[k] = best
         for r in range(h):
             for c in range(w):
                 if labels[r, c] == k:
                     out[r + dy * best, c + dx * best] = g[r, c]
-    return out
 
 
-@njit(cache=True)
+@kernel(GRID, LABELS, LABELS, LABELS, LIST)
 def _box_views(g: Any, labels: Any, held: Any, box: Any, out: Any) -> None:
     h, w = g.shape
-    out[:, :, :] = 10
+    out[:, :, :] = NONE
     for r in range(h):
         for c in range(w):
             k = labels[r, c]
@@ -103,7 +105,7 @@ def _box_views(g: Any, labels: Any, held: Any, box: Any, out: Any) -> None:
                 out[4, r, c] = g[top + q, left + p]
 
 
-@njit(cache=True)
+@kernel(GRID, NUMBER, LABELS, NUMBER, LABELS, LABELS, LABELS, LABELS, LABELS, entry=True)
 def derived(
     g: Any, bg: int, objects: Any, n: int, box: Any, held: Any, shapes: Any, shape_box: Any, within: Any
 ) -> Any:
@@ -112,12 +114,12 @@ def derived(
     out = np.empty((18, h, w), np.int8)
     _fall(g, bg, out[0:4])
     if n <= 60:
-        out[4] = slide(g, objects, n, bg, 1, 0)
-        out[5] = slide(g, objects, n, bg, -1, 0)
-        out[6] = slide(g, objects, n, bg, 0, 1)
-        out[7] = slide(g, objects, n, bg, 0, -1)
+        slide(g, objects, n, bg, 1, 0, out[4])
+        slide(g, objects, n, bg, -1, 0, out[5])
+        slide(g, objects, n, bg, 0, 1, out[6])
+        slide(g, objects, n, bg, 0, -1, out[7])
     else:
-        out[4:8] = 10
+        out[4:8] = NONE
     _box_views(g, objects, held, box, out[8:13])
     _box_views(g, shapes, within, shape_box, out[13:18])
     return out

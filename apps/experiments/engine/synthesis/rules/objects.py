@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.experiments.engine.synthesis.rules import regions
-from apps.experiments.engine.synthesis.rules.base import Candidate, Meter, Pairs, candidate, op, same
+from apps.experiments.engine.synthesis.rules.base import Meter, Pairs, Proposal, op, proposal, same
 from apps.experiments.engine.synthesis.rules.decision import Rules, apply_rules, rules_text
 from apps.experiments.engine.synthesis.rules.features import background, background_modes
 from apps.experiments.engine.synthesis.rules.learn import Effort, Learner, Problem
@@ -235,11 +235,11 @@ def _apply(stage: Stage, acts: Sequence[Act], rules: Rules) -> Grid | None:
     return render(stage, [acts[int(code)] for code in codes])
 
 
-def objectwise(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]:
+def objectwise(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Proposal]:
     """Object-wise rules that reproduce every pair of equal shapes."""
     if any(given.shape != wanted.shape for given, wanted in pairs):
         return []
-    result: list[Candidate] = []
+    result: list[Proposal] = []
     grids = [given for given, _wanted in pairs] + list(tests)
     bg_mode = background_modes(grids)[0]
     for rank, kind in enumerate(("object", "shape", "object4")):
@@ -255,7 +255,7 @@ def objectwise(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candid
 
 def _learned(
     kind: str, bg_mode: int, stages: list[Stage], pairs: Pairs, tests: Sequence[Grid], meter: Meter, cost: int
-) -> list[Candidate]:
+) -> list[Proposal]:
     n = len(pairs)
     outputs = [wanted for _given, wanted in pairs]
     acts = _acts(stages[:n], outputs)
@@ -279,7 +279,7 @@ def _learned(
     test = np.concatenate([stage.table for stage in stages[n:]], axis=1)
     problem = Problem(regions.SCHEMA, train, test, np.zeros(train.shape[1], np.int8), -1, given)
     learner = Learner(problem, meter, Effort(keep=8, pairs=40))
-    result: list[Candidate] = []
+    result: list[Proposal] = []
     for item in learner.run()[:30]:
         meter.spend(300)
         if not all(
@@ -290,7 +290,7 @@ def _learned(
         answers = [grid for grid in shown if grid is not None]
         if len(answers) == len(tests):
             calls = (("objects", (kind, bg_mode, verbs, item.rules)),)
-            found = candidate(calls, item.cost + cost, "objects", tests, answers)
+            found = proposal(calls, item.cost + cost, "objects", tests, answers)
             if found is not None:
                 result.append(found)
     return result

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from apps.experiments.engine.synthesis.program import Program
 from apps.experiments.engine.synthesis.rules import layout  # noqa: F401  (registers its frames)
-from apps.experiments.engine.synthesis.rules.base import Candidate, Meter, Pairs, contiguous, merged
+from apps.experiments.engine.synthesis.rules.base import Meter, Pairs, Proposal, contiguous, merged
 from apps.experiments.engine.synthesis.rules.cellwise import cellwise
 from apps.experiments.engine.synthesis.rules.completion import completions
 from apps.experiments.engine.synthesis.rules.frames import frames_for
@@ -17,7 +17,7 @@ from apps.experiments.engine.synthesis.rules.summary import summaries
 from apps.experiments.engine.synthesis.rules.wrap import wrapped
 from apps.tasks.engine.puzzle import Grid, Puzzle
 
-Family = Callable[[Pairs, Sequence[Grid], Meter], list[Candidate]]
+Family = Callable[[Pairs, Sequence[Grid], Meter], list[Proposal]]
 
 KEEP = 8
 """Distinct answers returned for a puzzle."""
@@ -26,14 +26,14 @@ ENOUGH = {"cells": 700, "scan": 2500, "objects": 2500, "wrapped": 2500}
 """Families left out once an answer this cheap is known, in hundredths of bits."""
 
 
-def _cells(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]:
+def _cells(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Proposal]:
     if any(given.shape != wanted.shape for given, wanted in pairs):
         return []
     return cellwise(pairs, tests, meter)
 
 
-def _frames(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]:
-    result: list[Candidate] = []
+def _frames(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Proposal]:
+    result: list[Proposal] = []
     for call, cost in frames_for(pairs, tests):
         if meter.empty:
             break
@@ -41,11 +41,11 @@ def _frames(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate
     return result
 
 
-def _wrapped(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]:
+def _wrapped(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Proposal]:
     return wrapped(pairs, tests, meter, _inner)
 
 
-def _inner(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]:
+def _inner(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Proposal]:
     return _cells(pairs, tests, meter) + scans(pairs, tests, meter) + _frames(pairs, tests, meter)
 
 
@@ -59,19 +59,17 @@ FAMILIES: dict[str, Family] = {
     "objects": objectwise,
     "wrapped": _wrapped,
 }
-"""Every family by name: `family(pairs, tests, meter)` gives candidates that reproduce every pair."""
+"""Every family by name: `family(pairs, tests, meter)` gives proposals that reproduce every pair."""
 
 
-def propose_candidates(
-    pairs: Pairs, tests: Sequence[Grid], steps: int, families: Sequence[str] | None = None
-) -> list[Candidate]:
-    """Candidates of the named families (default all), merged by answer, cheapest first."""
+def proposals(pairs: Pairs, tests: Sequence[Grid], steps: int, families: Sequence[str] | None = None) -> list[Proposal]:
+    """Proposals of the named families (default all), merged by answer, cheapest first."""
     pairs = [(contiguous(given), contiguous(wanted)) for given, wanted in pairs]
     tests = [contiguous(grid) for grid in tests]
     if not pairs or not tests:
         return []
     meter = Meter(steps)
-    found: list[Candidate] = []
+    found: list[Proposal] = []
     for name in families or FAMILIES:
         if meter.empty or (found and min(item.program.cost for item in found) < ENOUGH.get(name, 0)):
             continue
@@ -81,4 +79,4 @@ def propose_candidates(
 
 def propose(puzzle: Puzzle, steps: int) -> list[Program]:
     """Programs that reproduce every demonstration and answer every test input, cheapest first."""
-    return [item.program for item in propose_candidates(puzzle.train, puzzle.test_inputs, steps)]
+    return [item.program for item in proposals(puzzle.train, puzzle.test_inputs, steps)]

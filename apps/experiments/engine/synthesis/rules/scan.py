@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.experiments.engine.synthesis.rules import features
-from apps.experiments.engine.synthesis.rules.base import Candidate, Meter, Pairs, candidate, op
+from apps.experiments.engine.synthesis.rules.base import Meter, Pairs, Proposal, op, proposal
 from apps.experiments.engine.synthesis.rules.cells import NONE
 from apps.experiments.engine.synthesis.rules.decision import Rules, apply_rules, names_used, rules_text
 from apps.experiments.engine.synthesis.rules.features import COLOUR, Feature
@@ -23,7 +23,7 @@ from apps.tasks.engine.puzzle import Grid
 WRITTEN = ("wrote_n", "wrote_nw", "wrote_ne", "wrote_nn", "wrote_nnn")
 _SHIFTS = ((1, 0), (1, 1), (1, -1), (2, 0), (3, 0))
 _COSTS = (250, 350, 350, 450, 550)
-MAX_CELLS = 5000
+MAX_SCANNED_CELLS = 5000
 MAX_ROLLOUTS = 12
 
 
@@ -103,13 +103,13 @@ def _run(grid: Grid, params: Any) -> Grid | None:
     return None if out is None else np.ascontiguousarray(np.rot90(out, -turns))
 
 
-def scans(pairs: Pairs, tests: Sequence[Grid], meter: Meter, effort: Effort | None = None) -> list[Candidate]:
+def scans(pairs: Pairs, tests: Sequence[Grid], meter: Meter, effort: Effort | None = None) -> list[Proposal]:
     """Scanning rules in any of the four directions that reproduce every pair of equal shapes."""
     if any(given.shape != wanted.shape for given, wanted in pairs):
         return []
-    if sum(wanted.size for _given, wanted in pairs) > MAX_CELLS:
+    if sum(wanted.size for _given, wanted in pairs) > MAX_SCANNED_CELLS:
         return []
-    result: list[Candidate] = []
+    result: list[Proposal] = []
     bg_mode = features.background_modes([given for given, _wanted in pairs] + list(tests))[0]
     for turns in range(4):
         if meter.empty:
@@ -141,7 +141,7 @@ def scans(pairs: Pairs, tests: Sequence[Grid], meter: Meter, effort: Effort | No
             if len(outputs) < len(tests):
                 continue
             calls = (("scan", (turns, bg_mode, item.rules)),)
-            found = candidate(calls, item.cost + 200, "scan", tests, outputs)
+            found = proposal(calls, item.cost + 200, "scan", tests, outputs)
             if found is not None:
                 result.append(found)
     return result

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from apps.experiments.engine.synthesis.rules import bits, regions
 from apps.experiments.engine.synthesis.rules.base import (
     Call,
-    Candidate,
     Meter,
     Pairs,
-    candidate,
+    Proposal,
     contiguous,
     op,
+    proposal,
     same,
 )
 from apps.experiments.engine.synthesis.rules.cells import pack
@@ -162,11 +162,11 @@ def _labelled(
         yield tuple(literals.condition(int(k)) for k in item if k >= 0), int(price)
 
 
-def select(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]:
+def select(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Proposal]:
     """Outputs that are a region of the input, cut out as it is or turned."""
     if all(given.shape == wanted.shape for given, wanted in pairs):
         return []
-    result: list[Candidate] = []
+    result: list[Proposal] = []
     grids = [given for given, _wanted in pairs] + list(tests)
     for rank, bg_mode in enumerate(background_modes(grids)):
         for kind in regions.KINDS:
@@ -185,8 +185,8 @@ def select(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]
 
 def _exact(
     pool: _Pool, literals: _Literals | None, pairs: Pairs, tests: Sequence[Grid], meter: Meter, extra: int
-) -> list[Candidate]:
-    result: list[Candidate] = []
+) -> list[Proposal]:
+    result: list[Proposal] = []
     for margin, own, cut_cost in _CUTS:
         if own and pool.regions[0][0].mask is None:
             continue
@@ -219,8 +219,8 @@ def _unturned(grid: Grid, turn: int) -> Grid:
     return contiguous(back[:, ::-1] if turn >= 4 else back)
 
 
-def _cheap(calls: tuple[Call, ...], cost: int, pool: _Pool, tests: Sequence[Grid], n_pairs: int) -> Candidate | None:
-    """The candidate of a pick (and turn) whose agreement with the pairs is already known."""
+def _cheap(calls: tuple[Call, ...], cost: int, pool: _Pool, tests: Sequence[Grid], n_pairs: int) -> Proposal | None:
+    """The proposal of a pick (and turn) whose agreement with the pairs is already known."""
     _kind, _bg, conditions, margin, own = calls[0][1]
     outputs: list[Grid] = []
     for at, grid in enumerate(tests):
@@ -235,7 +235,7 @@ def _cheap(calls: tuple[Call, ...], cost: int, pool: _Pool, tests: Sequence[Grid
         if first is None or not all(same(first, cut) for cut in cuts[1:]):
             return None
         outputs.append(turned(first, calls[1][1]) if len(calls) > 1 else first)
-    return candidate(calls, cost, "select", tests, outputs)
+    return proposal(calls, cost, "select", tests, outputs)
 
 
 MAX_SHAPED = 3
@@ -243,9 +243,9 @@ MAX_SHAPED = 3
 
 def _shaped(
     pool: _Pool, literals: _Literals | None, pairs: Pairs, tests: Sequence[Grid], meter: Meter, extra: int
-) -> list[Candidate]:
+) -> list[Proposal]:
     """Regions of the output's shape, then a cell-wise rule over the cut."""
-    result: list[Candidate] = []
+    result: list[Proposal] = []
     for margin, own, cut_cost in _CUTS:
         if own:
             continue

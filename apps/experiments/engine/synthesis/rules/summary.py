@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.experiments.engine.synthesis.rules.base import MAX_SIDE, Candidate, Meter, Pairs, contiguous
+from apps.experiments.engine.synthesis.limits import SIDE
+from apps.experiments.engine.synthesis.rules.base import Meter, Pairs, Proposal, contiguous
 from apps.experiments.engine.synthesis.rules.cells import NONE
 from apps.experiments.engine.synthesis.rules.cellwise import cellwise
 from apps.experiments.engine.synthesis.rules.components import PROPS, label, properties
@@ -128,7 +129,7 @@ def _side(spec: Any, numbers: dict[str, int]) -> int:
 def _summary(grid: Grid, bg_mode: int, tall: Any, wide: Any) -> Views | None:
     numbers, lists, (bars, roles) = facts(grid, bg_mode)
     height, width = _side(tall, numbers), _side(wide, numbers)
-    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE) or height * width > MAX_OUTPUT:
+    if not (1 <= height <= SIDE and 1 <= width <= SIDE) or height * width > MAX_OUTPUT:
         return None
     rows, cols = np.indices((height, width))
     across, down = rows * width + cols, cols * height + rows
@@ -164,11 +165,11 @@ def _specs(sizes: Sequence[int], counts: Sequence[dict[str, int]], n: int) -> li
     return [(name, 400) for name in names[:n]]
 
 
-def summaries(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Candidate]:
+def summaries(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Proposal]:
     """Cell-wise rules over what sums the input up."""
     if any(wanted.size > MAX_OUTPUT or given.shape == wanted.shape for given, wanted in pairs):
         return []
-    result: list[Candidate] = []
+    result: list[Proposal] = []
     grids = [given for given, _wanted in pairs]
     for bg_mode in background_modes(grids + list(tests)):
         counts = [facts(grid, bg_mode)[0] for grid in grids]

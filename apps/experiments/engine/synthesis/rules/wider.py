@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from apps.experiments.engine.compiled import kernel
+from apps.experiments.engine.synthesis.signatures import GRID, LABELS, NUMBER
 
 _FAR = [(i, j) for i in range(-2, 3) for j in range(-2, 3) if max(abs(i), abs(j)) == 2]
 
@@ -22,7 +24,7 @@ WIDER = (
 WIDER_COLOURS = 22
 
 
-@njit(cache=True)
+@kernel(GRID, NUMBER, LABELS, LABELS, GRID, entry=True)
 def wider_features(g: Any, bg: int, labels: Any, box: Any, nearest8: Any) -> Any:  # noqa: C901
     """The features of `WIDER` for every cell; `labels` and `box` are the objects', `nearest8` a distance."""
     h, w = g.shape

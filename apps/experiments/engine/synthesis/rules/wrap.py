@@ -16,13 +16,13 @@ import numpy as np
 from apps.experiments.engine.synthesis.rules.base import (
     OPS,
     Call,
-    Candidate,
     Meter,
     Pairs,
-    candidate,
+    Proposal,
     contiguous,
     merged,
     op,
+    proposal,
     run_calls,
 )
 from apps.experiments.engine.synthesis.rules.components import boxes, label
@@ -207,12 +207,12 @@ def _settings(pairs: Pairs, tests: Sequence[Grid]) -> list[tuple[str, Any]]:
     return result
 
 
-Inner = Callable[[Pairs, Sequence[Grid], Meter], list[Candidate]]
+Inner = Callable[[Pairs, Sequence[Grid], Meter], list[Proposal]]
 
 
-def wrapped(pairs: Pairs, tests: Sequence[Grid], meter: Meter, inner: Inner) -> list[Candidate]:
+def wrapped(pairs: Pairs, tests: Sequence[Grid], meter: Meter, inner: Inner) -> list[Proposal]:
     """What the `inner` family finds under each wrapper."""
-    result: list[Candidate] = []
+    result: list[Proposal] = []
     for name, shared in _settings(pairs, tests):
         if meter.empty:
             break
@@ -221,7 +221,7 @@ def wrapped(pairs: Pairs, tests: Sequence[Grid], meter: Meter, inner: Inner) -> 
     return result
 
 
-def _under(name: str, shared: Any, pairs: Pairs, tests: Sequence[Grid], meter: Meter, inner: Inner) -> list[Candidate]:
+def _under(name: str, shared: Any, pairs: Pairs, tests: Sequence[Grid], meter: Meter, inner: Inner) -> list[Proposal]:
     small: list[tuple[Grid, Grid]] = []
     for given, wanted in pairs:
         view = WRAPPERS[name](given, shared)
@@ -252,7 +252,7 @@ def _under(name: str, shared: Any, pairs: Pairs, tests: Sequence[Grid], meter: M
             continue
         inner_calls: tuple[Call, ...] = item.program.calls
         calls = (("within", (name, shared, inner_calls)),)
-        found = candidate(calls, item.program.cost + _COSTS[name], f"{name}:{item.program.family}", tests, outputs)
+        found = proposal(calls, item.program.cost + _COSTS[name], f"{name}:{item.program.family}", tests, outputs)
         if found is not None:
             result.append(found)
     return result

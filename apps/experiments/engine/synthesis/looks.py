@@ -1,4 +1,4 @@
-"""Frames: the ways a task may be looked at before it is searched (symmetry, background, colours by rank, upright or not)."""
+"""Outlooks: the ways a task may be looked at before it is searched (symmetry, background, colours by rank, upright or not)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Frame:
+class Outlook:
     """How each grid of a task is looked at.
 
     `colours` and `symmetry` hold for all grids. `ranked` lists colours that are renamed grid by grid: those present,
@@ -61,7 +61,7 @@ class Frame:
         return Look(symmetry, tuple(rename[c] for c in self.colours))
 
     def see(self, puzzle: Puzzle) -> Puzzle:
-        """The puzzle as the frame shows it."""
+        """The puzzle as the outlook shows it."""
         train = []
         for grid, out in puzzle.train:
             look = self.look(grid)
@@ -99,20 +99,20 @@ class Frame:
         }
 
     @staticmethod
-    def from_data(data: Mapping[str, Any]) -> Frame:
+    def from_data(data: Mapping[str, Any]) -> Outlook:
         """Restore from `to_data`."""
-        return Frame(int(data["symmetry"]), tuple(data["colours"]), tuple(data["ranked"]), bool(data["upright"]))
+        return Outlook(int(data["symmetry"]), tuple(data["colours"]), tuple(data["ranked"]), bool(data["upright"]))
 
 
-PLAIN = Frame()
+PLAIN = Outlook()
 
 
 def _inputs(puzzle: Puzzle) -> list[Grid]:
     return [grid for grid, _ in puzzle.train] + list(puzzle.test_inputs)
 
 
-def background(puzzle: Puzzle) -> Frame:
-    """A frame in which the background is 0: the commonest colour of all inputs takes its place if 0 is not in each."""
+def background(puzzle: Puzzle) -> Outlook:
+    """An outlook in which the background is 0: the commonest colour of all inputs takes its place if 0 is not in each."""
     grids = _inputs(puzzle)
     if all((grid == 0).any() for grid in grids):
         return PLAIN
@@ -126,15 +126,15 @@ def background(puzzle: Puzzle) -> Frame:
         return PLAIN
     mapping = list(COLOUR_NAMES)
     mapping[0], mapping[colour] = colour, 0
-    return Frame(colours=tuple(mapping))
+    return Outlook(colours=tuple(mapping))
 
 
 def _present(grids: Sequence[Grid]) -> list[set[int]]:
     return [set(np.unique(grid).tolist()) - {0} for grid in grids]
 
 
-def alternatives(puzzle: Puzzle, base: Frame) -> list[Frame]:
-    """Other frames worth a search: colours by rank (those that vary, or all the inputs' own), upright, transposed."""
+def alternatives(puzzle: Puzzle, base: Outlook) -> list[Outlook]:
+    """Other outlooks worth a search: colours by rank (those that vary, or all the inputs' own), upright, transposed."""
     seen = base.see(puzzle)
     inputs = _present(_inputs(seen))
     outputs = _present([out for _, out in seen.train])
@@ -144,13 +144,13 @@ def alternatives(puzzle: Puzzle, base: Frame) -> list[Frame]:
     everything = set.union(*inputs)
     varying = tuple(sorted(everything - constant))
     own = tuple(sorted(everything - set().union(*(w - g for g, w in zip(inputs, outputs, strict=False)))))
-    frames = []
+    outlooks = []
     if varying and any(given & set(varying) != set(varying) for given in inputs):
-        frames.append(Frame(base.symmetry, base.colours, varying))
+        outlooks.append(Outlook(base.symmetry, base.colours, varying))
     if len(own) > 1 and own != varying:
-        frames.append(Frame(base.symmetry, base.colours, own))
+        outlooks.append(Outlook(base.symmetry, base.colours, own))
     wide = [grid.shape[1] > grid.shape[0] for grid in _inputs(puzzle)]
     high = [grid.shape[1] < grid.shape[0] for grid in _inputs(puzzle)]
     if any(wide) and any(high):
-        frames.append(Frame(base.symmetry, base.colours, (), True))
-    return frames
+        outlooks.append(Outlook(base.symmetry, base.colours, (), True))
+    return outlooks

@@ -58,4 +58,12 @@ def blind_puzzle(solve: Solve) -> dict[str, Any]:
     }
 
 
-register_runner(Runner(kind=KIND, prepare=prepare, memory_mb=settings.CONFIG.job_memory_mb, warm=WARM))
+register_runner(
+    Runner(
+        kind=KIND,
+        prepare=prepare,
+        memory_mb=settings.CONFIG.job_memory_mb,
+        warm=WARM,
+        prepare_command=("-m", "apps.experiments.engine.prepare", "--until-eof"),
+    )
+)

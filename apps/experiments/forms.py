@@ -16,6 +16,7 @@ from apps.experiments.strategies import Problem, StrategyInfo, available, words
 from apps.experiments.strategy_forms import config_form, config_of
 from apps.tasks.criteria import TaskCriteria
 from apps.tasks.models import Difficulty, TaskSource
+from apps.tasks.queries import family_choices
 
 _FIELDS = {
     "task_selection_criteria.task_ids": "task_ids",
@@ -28,7 +29,12 @@ _FIELDS = {
 class ExperimentForm(forms.Form):
     """Everything but the strategies' own options."""
 
-    name = forms.CharField(max_length=200, label="Name", help_text="What you will look for in the list.")
+    name = forms.CharField(
+        max_length=200,
+        label="Name",
+        help_text="What you will look for in the list.",
+        error_messages={"required": "Give it a name.", "max_length": "Keep the name to 200 characters."},
+    )
     hypothesis = forms.CharField(
         required=False,
         max_length=20_000,
@@ -52,6 +58,7 @@ class ExperimentForm(forms.Form):
     difficulties = forms.MultipleChoiceField(
         label="Difficulty", required=False, choices=Difficulty.choices, widget=forms.CheckboxSelectMultiple
     )
+    families = forms.MultipleChoiceField(label="Family", required=False, widget=forms.SelectMultiple(attrs={"size": 4}))
     search = forms.CharField(label="Id contains", required=False, max_length=100)
     max_side = forms.IntegerField(
         label="Largest grid", required=False, min_value=1, max_value=30, help_text="No side longer than this."
@@ -84,16 +91,20 @@ class ExperimentForm(forms.Form):
         help_text="Whole numbers; ranges as 0-4. Each seed is a further run of every cell.",
     )
     seconds_per_task = forms.FloatField(
-        label="Core-seconds a task",
+        label="Budget a task, in seconds of steps",
         initial=10,
         min_value=MIN_SECONDS,
         max_value=MAX_SECONDS,
-        help_text="Counted in search steps, so that every machine gives the same answer.",
+        help_text="Search steps, written as the seconds they take on the reference core: the same answers on every "
+        "machine, in more or fewer seconds of its own.",
+        error_messages={"required": "Say how much effort a task may take."},
     )
 
     def __init__(self, *args: Any, strategies: list[StrategyInfo], datasets: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.use_required_attribute = False
+        self.fields["families"].choices = list(family_choices())  # type: ignore[attr-defined]
+        self.fields["seeds"].error_messages["required"] = "Name at least one seed, such as 0."
         self.fields["strategies"].choices = [(info.name, info.title) for info in strategies]  # type: ignore[attr-defined]
         self.fields["datasets"].choices = [(name, name) for name in datasets]  # type: ignore[attr-defined]
 
@@ -122,11 +133,17 @@ class Draft:
     """What a person has typed so far: the form, each strategy's options, and, where it can be made, the spec."""
 
     def __init__(
-        self, *, datasets: list[str], data: QueryDict | None = None, spec: ExperimentSpec | None = None
+        self,
+        *,
+        datasets: list[str],
+        data: QueryDict | None = None,
+        spec: ExperimentSpec | None = None,
+        preset: Mapping[str, Any] | None = None,
     ) -> None:
         self.infos = available()
         chosen = spec.strategy_configs if spec else {}
-        self.form = ExperimentForm(data, strategies=self.infos, datasets=datasets, initial=_initial(spec, self.infos))
+        initial = {**_initial(spec, self.infos), **(preset or {})}
+        self.form = ExperimentForm(data, strategies=self.infos, datasets=datasets, initial=initial)
         self.configs = {info.name: config_form(info, data, chosen.get(info.name, {})) for info in self.infos}
         self.spec: ExperimentSpec | None = None
         self.checked: Checked | None = None
@@ -136,6 +153,15 @@ class Draft:
         """Each strategy with whether it is chosen and its options, for the page."""
         chosen = self.form["strategies"].value() or []
         return [{"info": i, "chosen": i.name in chosen, "form": self.configs[i.name]} for i in self.infos]
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """What is wrong with what was typed, by the name of the field on the page."""
+        found = {name: str(errors[0]) for name, errors in self.form.errors.items()}
+        for form in self.configs.values():
+            if form.is_bound:
+                found.update({form.add_prefix(name): str(errors[0]) for name, errors in form.errors.items()})
+        return found
 
     def check(self) -> bool:
         """Make the spec and look it over; complaints stand at their fields. Whether there are none."""
@@ -182,7 +208,7 @@ def _criteria(typed: Mapping[str, Any]) -> TaskCriteria:
         return TaskCriteria(
             task_ids=re.split(r"[\s,;]+", typed["task_ids"].strip()) if typed["task_ids"].strip() else []
         )
-    names = ("datasets", "sources", "difficulties", "search", "max_side", "solved", "sample", "limit")
+    names = ("datasets", "sources", "difficulties", "families", "search", "max_side", "solved", "sample", "limit")
     return TaskCriteria(**{name: typed[name] for name in names if typed[name] not in (None, "", [])})
 
 

@@ -55,14 +55,45 @@ def title_of(name: str) -> str:
         return name
 
 
+_PLAIN: dict[str, str] = {
+    "greater_than_equal": "Write {ge} or more.",
+    "greater_than": "Write more than {gt}.",
+    "less_than_equal": "Write {le} or less.",
+    "less_than": "Write less than {lt}.",
+    "int_parsing": "Write a whole number.",
+    "int_type": "Write a whole number.",
+    "int_from_float": "Write a whole number.",
+    "float_parsing": "Write a number.",
+    "float_type": "Write a number.",
+    "finite_number": "Write a number.",
+    "bool_parsing": "Say true or false.",
+    "bool_type": "Say true or false.",
+    "string_type": "Write text.",
+    "string_too_short": "Write something here.",
+    "string_too_long": "Keep to {max_length} characters.",
+    "literal_error": "Choose {expected}.",
+    "enum": "Choose {expected}.",
+    "extra_forbidden": "There is no such option; leave it out.",
+    "missing": "This is needed.",
+    "too_long": "Keep to {max_length}.",
+    "too_short": "Name at least {min_length}.",
+}
+"""What a person is told of each kind of error; limits are pydantic's."""
+
+
+def _plain(item: Any) -> str:
+    said = _PLAIN.get(item["type"])
+    limits = {name: f"{value:,g}" if isinstance(value, float) else value for name, value in item.get("ctx", {}).items()}
+    message = said.format(**limits) if said else str(item["msg"]).removeprefix("Value error, ")
+    return message[0].upper() + message[1:] + ("" if message.endswith(".") else ".")
+
+
 def words(error: ValidationError, prefix: str) -> list[Problem]:
-    """Pydantic's complaints, each with the full name of its field."""
-    problems = []
-    for item in error.errors(include_url=False, include_input=False):
-        field = ".".join([prefix, *(str(part) for part in item["loc"])]).strip(".")
-        message = item["msg"].removeprefix("Value error, ")
-        problems.append(Problem(field, message[0].upper() + message[1:] + ("" if message.endswith(".") else ".")))
-    return problems
+    """Pydantic's complaints in plain words, each with the full name of its field."""
+    return [
+        Problem(".".join([prefix, *(str(part) for part in item["loc"])]).strip("."), _plain(item))
+        for item in error.errors(include_url=False, include_input=False)
+    ]
 
 
 def check_configs(configs: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, dict[str, Any]], list[Problem]]:

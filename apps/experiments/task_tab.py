@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 
+from apps.core.access import member
+from apps.core.models import Role
 from apps.experiments import queries
 from apps.experiments.models import TaskSubmission
 from apps.experiments.queries.figures import NOTHING_FOUND
@@ -26,7 +29,18 @@ def render(request: HttpRequest, task: ArcTask) -> str:
     page = Paginator(queries.submissions_of_task(task_id=task.pk), PAGE_SIZE).get_page(request.GET.get("page"))
     shown = request.GET.get("truth") == "1"
     answers = [_answer(row, task, shown) for row in page]
-    context = {"task": task, "answers": answers, "page_obj": page, "shown": shown}
+    new_url = f"/experiments/new/?{urlencode({'task': task.pk})}"
+    family_url = f"/experiments/new/?{urlencode({'family': task.family_id})}" if task.family_id else ""
+    may_create = member(request).has_role(Role.RESEARCHER)
+    context = {
+        "may_create": may_create,
+        "family_url": family_url,
+        "new_url": new_url,
+        "task": task,
+        "answers": answers,
+        "page_obj": page,
+        "shown": shown,
+    }
     return render_to_string("experiments/_task_tab.html", context, request=request)
 
 

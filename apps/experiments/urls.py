@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern] = [
     path("", listing.listing, name="list"),
     path("new/", create.new, name="new"),
     path("new/estimate/", create.estimate, name="estimate"),
+    path("new/from-tasks/", create.new_from_tasks, name="new-from-tasks"),
     path("<str:experiment_id>/", detail.matrix, name="detail"),
     path("<str:experiment_id>/curves/", detail.curves, name="curves"),
     path("<str:experiment_id>/tasks/", detail.tasks, name="tasks"),

@@ -6,6 +6,8 @@ from typing import Any
 
 from apps.core.jobs import kinds, reports, upkeep
 from apps.core.jobs.kinds import Kind
+from apps.core.lists import Bulk
+from apps.core.models import Role
 from apps.experiments import live, observatory, search, task_tab
 from apps.experiments.engine import registry
 from apps.experiments.kind import KIND, QUEUE
@@ -17,7 +19,7 @@ from apps.experiments.services.lost import lost_cells_close
 from apps.experiments.services.runs import on_retry
 from apps.experiments.services.settle import figures_renew
 from apps.experiments.strategies import title_of
-from apps.tasks.registry import TaskTab, solved_tasks_register, task_tab_register
+from apps.tasks.registry import TaskTab, selection_action_register, solved_tasks_register, task_tab_register
 
 
 def register() -> None:
@@ -43,6 +45,7 @@ def register() -> None:
     task_tab_register(
         TaskTab(name="submissions", title="Submissions", order=10, render=task_tab.render, count=task_tab.count)
     )
+    selection_action_register(Bulk("experiments:new-from-tasks", "New experiment", icon="plus", role=Role.RESEARCHER))
     live.register()
     observatory.register()
     search.register()

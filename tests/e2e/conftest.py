@@ -153,14 +153,12 @@ def page(signed_in: BrowserContext) -> Iterator[Page]:
     fresh.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     yield fresh
     fresh.close()
-    # Refused connections are the killed server's; an estimate that newer typing overtakes is aborted, and htmx says so.
+    # Refused connections are the killed server's.
     ignorable = (
         "WebSocket connection to",
         "ERR_CONNECTION_REFUSED",
         "status of 422",
         "status of 404",
-        "htmx:sendAbort",
-        "htmx:afterRequest",
     )
     serious = [error for error in errors if not any(text in error for text in ignorable)]
     assert not serious, serious

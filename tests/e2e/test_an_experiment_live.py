@@ -102,3 +102,20 @@ def test_what_cannot_be_used_is_said_at_the_field_and_nothing_typed_is_lost(page
     expect(page.locator(".field-error").first).to_be_visible()
     expect(page.get_by_label("Name")).to_have_value("Not yet right")
     expect(page.locator("input[name=seconds_per_task]")).to_have_value("-3")
+
+
+def test_a_complaint_comes_while_one_types_and_goes_when_it_is_mended(page: Page, lab: Lab) -> None:
+    page.goto(f"{lab.url}/experiments/new/")
+    seeds = page.locator("input[name=seeds]")
+    complaint = page.locator(".field:has(input[name=seeds]) .field-error")
+    seeds.press_sequentially("-", delay=5)
+    seeds.fill("5-2")
+    expect(complaint).to_contain_text("Write 2-5")
+    seeds.fill("2-5")
+    expect(complaint).to_have_count(0)
+    page.get_by_role("button", name="Create only").click()
+    name = page.locator(".field:has(input[name=name]) .field-error")
+    expect(name).to_contain_text("Give it a name.")
+    page.get_by_label("Name").press_sequentially("Mended as one types", delay=5)
+    expect(name).to_have_count(0)
+    expect(page.locator(".exp-form > .note.is-error")).to_have_count(0)

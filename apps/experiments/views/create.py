@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -11,12 +14,16 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.core.access import member, page_role, require_owner
-from apps.core.errors import Conflict
+from apps.core.errors import Conflict, Invalid, NotFound
+from apps.core.returning import back
+from apps.core.words import plural
 from apps.experiments import queries, services
 from apps.experiments.forms import Draft
 from apps.experiments.models import Experiment, ExperimentStatus
 from apps.experiments.schemas import ExperimentSpec
-from apps.tasks.queries import splits
+from apps.tasks.criteria import MAX_LISTED
+from apps.tasks.lists import GALLERY
+from apps.tasks.queries import family_choices, splits
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def _estimate(draft: Draft) -> Estimate | None:
 @page_role("researcher")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
-    """A new experiment, empty or copied from `?copy=`."""
+    """A new experiment: empty, copied from `?copy=`, of the tasks in `?task=` or of a `?family=`."""
     if request.method == "POST":
         return _made(request)
     source = request.GET.get("copy")
@@ -56,7 +63,41 @@ def new(request: HttpRequest) -> HttpResponse:
     if source:
         spec = services.spec_of(services.experiment_get(experiment_id=source))
         spec = spec.model_copy(update={"name": f"{spec.name[:190]} (copy)"})
-    return _form(request, Draft(datasets=_datasets(), spec=spec))
+    return _form(request, Draft(datasets=_datasets(), spec=spec, preset=_preset(request)))
+
+
+def _preset(request: HttpRequest) -> dict[str, Any]:
+    """What the address asks for."""
+    tasks = [name[:120] for name in request.GET.getlist("task") if name.strip()]
+    if tasks:
+        return _of_tasks(tasks)
+    families = [(key, name) for key, name in family_choices() if key == request.GET.get("family")]
+    if families:
+        key, name = families[0]
+        return {"name": f"Family {name}"[:200], "how": "criteria", "families": [key], "datasets": [], "sources": []}
+    return {}
+
+
+def _of_tasks(task_ids: Sequence[str]) -> dict[str, Any]:
+    first = task_ids[0].partition(":")[2] or task_ids[0]
+    name = f"Task {first}" if len(task_ids) == 1 else f"{plural(len(task_ids), 'chosen task')}"
+    return {"name": name[:200], "how": "list", "task_ids": "\n".join(task_ids)}
+
+
+@page_role("researcher")
+@require_POST
+def new_from_tasks(request: HttpRequest) -> HttpResponse:
+    """A new experiment of the tasks chosen in the gallery: the form, filled in; nothing is made yet."""
+    try:
+        chosen = GALLERY.chosen(request)
+        if len(chosen) > MAX_LISTED:
+            raise Invalid(
+                f"An experiment lists {MAX_LISTED:,} tasks at most. Choose fewer, or choose them by what they are."
+            )
+    except (Invalid, NotFound) as refusal:
+        messages.error(request, refusal.message)
+        return back(request, reverse("tasks:gallery"))
+    return _form(request, Draft(datasets=_datasets(), preset=_of_tasks(chosen)))
 
 
 def _made(request: HttpRequest) -> HttpResponse:
@@ -131,13 +172,15 @@ def _form(
 @page_role("researcher")
 @require_POST
 def estimate(request: HttpRequest) -> HttpResponse:
-    """The count for what is typed now, before it has a name: a fragment."""
+    """The count for what is typed now, before it has a name, and what is wrong with it by field: a fragment."""
     data = request.POST.copy()
-    if not data.get("name", "").strip():
+    unnamed = not data.get("name", "").strip()
+    if unnamed:
         data["name"] = "unnamed"
     draft = Draft(datasets=_datasets(), data=data)
     draft.check()
-    problems = [message for errors in draft.form.errors.values() for message in errors]
-    for form in draft.configs.values():
-        problems += [message for errors in form.errors.values() for message in errors] if form.is_bound else []
-    return render(request, "experiments/_estimate.html", {"estimate": _estimate(draft), "problems": problems[:3]})
+    problems = draft.problems
+    context = {"estimate": _estimate(draft), "problems": list(problems.values())[:3]}
+    # That it has no name yet is told where it was complained of before, and nowhere else.
+    said = {**problems, **({"name": "Give it a name."} if unnamed else {})}
+    return render(request, "experiments/_estimate.html", {**context, "by_field": json.dumps(said)})

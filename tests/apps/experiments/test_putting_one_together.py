@@ -69,10 +69,10 @@ def test_tasks_by_their_ids(client: Client) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"name": ""}, "This field is required."),
+        ({"name": ""}, "Give it a name."),
         ({"strategies": []}, "Choose at least one strategy."),
         ({"strategies": ["magic"]}, "magic is not one of the available choices"),
-        ({"echo-depth": "99"}, "Input should be less than or equal to 9."),
+        ({"echo-depth": "99"}, "Write 9 or less."),
         ({"echo-depth": "deep"}, "Enter a whole number."),
         ({"echo-order": "middle"}, "Select a valid choice."),
         ({"seeds": "one"}, "is not a seed"),

@@ -395,8 +395,8 @@ def test_a_viewer_cannot_create(tasks: list[ArcTask], viewer: User) -> None:
     ("changes", "field", "words"),
     [
         ({"strategy_configs": {"magic": {}}}, "strategy_configs.magic", "No strategy named 'magic'"),
-        ({"strategy_configs": {"echo": {"depth": 99}}}, "strategy_configs.echo.depth", "less than or equal to 9"),
-        ({"strategy_configs": {"echo": {"dept": 1}}}, "strategy_configs.echo.dept", "not permitted"),
+        ({"strategy_configs": {"echo": {"depth": 99}}}, "strategy_configs.echo.depth", "Write 9 or less."),
+        ({"strategy_configs": {"echo": {"dept": 1}}}, "strategy_configs.echo.dept", "There is no such option"),
     ],
 )
 def test_a_bad_config_is_refused_at_its_field(

@@ -9,7 +9,7 @@ from django import forms
 from apps.tasks.engine import names
 from apps.tasks.models import TaskSource
 
-AS_SAID = "as the files say, else training"
+AS_SAID = "as read"
 
 
 class _SeveralFiles(forms.ClearableFileInput):
@@ -66,7 +66,7 @@ class UploadForm(forms.Form):
         label="Split",
         required=False,
         choices=[("", AS_SAID), *TaskSource.choices],
-        help_text="Shown before the import.",
+        help_text="Read from keys, file names and folders; shown before the import.",
     )
     dataset_version = forms.CharField(
         label="Version", required=False, max_length=64, help_text="A commit or a date, for your records."

@@ -1,4 +1,4 @@
-"""Makes `.venv` hold what the requirements pin: with uv, and with pip where uv cannot be had.
+"""Makes `.venv` hold what the requirements pin, with uv, and with pip where uv cannot be had, and starts compiling the solver.
 
 Standard library only, so that any Python can run it. Safe to run again and again, twice at once, and after an
 interrupted earlier start: the stamp that says "done" is written last, and an installation cut off in the middle is
@@ -11,6 +11,7 @@ import argparse
 import ast
 import contextlib
 import fcntl
+import functools
 import hashlib
 import os
 import shutil
@@ -26,6 +27,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 OLDEST = (3, 11)
 UV = "uv==0.13.9"
+FIRST = ("numba", "numpy", "pydantic")
+PREPARE = "apps.experiments.engine.prepare"
 _SAME_IN_UV = ("index-url", "extra-index-url", "find-links", "constraint", "cert")
 """What pip may be told of where packages come from, and uv calls by the same names."""
 
@@ -160,21 +163,51 @@ def ways_to_install() -> Iterator[list[str]]:
 
 
 def install(requirements: str) -> None:
-    """Install the pinned requirements, quietly unless it fails."""
+    """Install the pinned requirements, what the solver is compiled with first; it compiles while the rest arrives."""
+    ways = list(ways_to_install())
     print(f"Installing {requirements} ...", flush=True)
+    _install(pins(FIRST), ways)
+    prepare_solver()
+    _install(["--requirement", str(ROOT / requirements)], ways)
+
+
+def pins(names: Sequence[str]) -> list[str]:
+    """These packages in the versions that `requirements.txt` pins."""
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    return [line for line in lines if line.partition("==")[0] in names]
+
+
+def prepare_solver() -> None:
+    """Start compiling the solver beside the installation, for minutes, with what the processors have to spare.
+
+    Whoever needs it next waits for this run or goes on where it ended. That it fails, or is stopped, fails nothing.
+    """
+    with contextlib.suppress(OSError):
+        subprocess.Popen(
+            [str(PYTHON), "-m", PREPARE],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=functools.partial(os.nice, 10),
+        )
+
+
+def _install(what: Sequence[str], ways: list[list[str]]) -> None:
+    """Install this the first way that works; ways that do not are given up."""
     errors: list[str] = []
-    for way in ways_to_install():
+    while ways:
         if errors:
             print(f"uv failed ({errors[-1].strip()}); trying pip, which takes a minute or two ...", flush=True)
         _unfinished().write_text("An installation was cut off: the next one starts with a new environment.\n")
-        command = [*way, "--requirement", str(ROOT / requirements)]
-        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run([*ways[0], *what], stderr=subprocess.PIPE, text=True, check=False)
         if done.returncode < 0:
             fail(f"Installing the requirements was killed by signal {-done.returncode}. Run the same command again.")
         _unfinished().unlink()  # it ended by itself: what it began is whole or taken back
         if done.returncode == 0:
             return
         errors = [line for line in done.stderr.splitlines() if line.strip() and "WARNING" not in line] or ["no reason"]
+        del ways[0]
     fail(
         "Installing the requirements failed:\n  " + "\n  ".join(errors[-12:]) + "\n"
         "Check the network or the package index, then run the same command again: it goes on where it stopped."

@@ -98,6 +98,7 @@ def production(outcome: Outcome) -> Iterator[dict[str, str] | None]:
 def main() -> int:
     """Run the suites; the exit status is 1 when any failed."""
     outcome = Outcome()
+    prepare_solver()
     run_pytest("SQLite", [*PARALLEL, "tests", "--ignore=tests/e2e"], {}, outcome)
     with production(outcome) as extra:
         if extra is not None:
@@ -105,6 +106,13 @@ def main() -> int:
             run_pytest("PostgreSQL and Redis", [*PARALLEL, *folders], extra, outcome)
     run_browser(["tests/e2e"], outcome)
     return close(outcome)
+
+
+def prepare_solver() -> None:
+    """Compile the solver once, on all cores; else the first tests of each process would wait for it one core at a time."""
+    print("\n== Preparing the solver ==", flush=True)
+    command = [sys.executable, "-m", "apps.experiments.engine.prepare"]
+    subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
 
 
 def run_browser(arguments: Sequence[str], outcome: Outcome) -> None:

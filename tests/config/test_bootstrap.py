@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from tests.patience import BRIEFLY, PATIENCE
+from tests.patience import BRIEFLY, PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,19 +35,24 @@ def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def installing(bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """Install with programs that are these Python texts instead of uv and pip; which of them ran is returned."""
+    """Install with programs that are these Python texts instead of uv and pip; what happened is returned, in order."""
+    happened = tmp_path / "happened"
+
+    def note(what: str) -> None:
+        with happened.open("a") as file:
+            file.write(f"{what}\n")
 
     def run(*ways: str) -> list[str]:
-        ran = tmp_path / "ran"
-        note = f"import sys; open({str(ran)!r}, 'a').write(sys.argv[1] + '\\n'); "
-        commands = [[sys.executable, "-c", note + way, str(number)] for number, way in enumerate(ways)]
+        write = f"import sys; open({str(happened)!r}, 'a').write(sys.argv[1] + ' ' + sys.argv[2].partition('==')[0] + '\\n'); "
+        commands = [[sys.executable, "-c", write + way, str(number)] for number, way in enumerate(ways)]
         monkeypatch.setattr(bootstrap, "ways_to_install", lambda: iter(commands))
+        monkeypatch.setattr(bootstrap, "prepare_solver", lambda: note("the solver"))
         bootstrap.VENV.mkdir(exist_ok=True)
         try:
             bootstrap.install("requirements.txt")
         finally:
-            names = ran.read_text().split()
-        return names
+            lines = happened.read_text().splitlines()
+        return lines
 
     return run
 
@@ -102,17 +111,18 @@ def test_an_environment_counts_as_finished_only_with_its_stamp(bootstrap: Module
     assert bootstrap.is_finished(stamp, wanted)
 
 
-def test_the_first_way_that_works_is_the_only_one_taken(
+def test_the_solver_compiles_once_its_packages_are_there_while_the_rest_arrives(
     bootstrap: ModuleType, installing: Callable[..., list[str]]
 ) -> None:
-    assert installing("", "") == ["0"]
+    assert installing("", "") == ["0 pydantic", "the solver", "0 --requirement"]
     assert not (bootstrap.VENV / "installing").exists()
 
 
 def test_where_uv_fails_pip_is_tried_and_the_cause_is_said(
     installing: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert installing("sys.exit('no such mirror')", "") == ["0", "1"]
+    said = installing("sys.exit('no such mirror')", "")
+    assert said == ["0 pydantic", "1 pydantic", "the solver", "1 --requirement"]
     assert "uv failed (no such mirror); trying pip" in capsys.readouterr().out
 
 
@@ -131,7 +141,7 @@ def test_an_installer_that_was_killed_leaves_its_mark_and_nothing_goes_on_upon_i
     kill = f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"
     with pytest.raises(SystemExit):
         installing(kill, "")
-    assert (tmp_path / "ran").read_text().split() == ["0"]
+    assert (tmp_path / "happened").read_text() == "0 pydantic\n"
     assert (bootstrap.VENV / "installing").exists()
     assert "killed by signal 9" in capsys.readouterr().err
 
@@ -190,3 +200,35 @@ def test_two_set_ups_of_one_folder_take_turns(bootstrap: ModuleType) -> None:
         order.append("first")
     thread.join(PATIENCE)
     assert order == ["first", "second"]
+
+
+def test_the_solver_is_compiled_from_the_project_without_a_terminal_and_gives_way_to_others(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    stand_in(bootstrap, f'echo "$@" $(nice) $(pwd) > {told}.draft; mv {told}.draft {told}')
+    bootstrap.prepare_solver()
+    until(told.exists)
+    assert told.read_text().split() == ["-m", "apps.experiments.engine.prepare", str(os.nice(0) + 10), str(ROOT)]
+
+
+def test_a_solver_that_cannot_be_compiled_fails_nothing(bootstrap: ModuleType) -> None:
+    bootstrap.prepare_solver()  # there is no interpreter
+
+
+def test_what_is_installed_first_is_pinned_and_all_that_compiling_needs(bootstrap: ModuleType) -> None:
+    def normal(name: str) -> str:
+        return re.sub(r"[-_.]+", "-", name).lower()
+
+    assert {pin.partition("==")[0] for pin in bootstrap.pins(bootstrap.FIRST)} == set(bootstrap.FIRST)
+    there, new = set[str](), set(bootstrap.FIRST)
+    while new:
+        there |= new
+        needs = {need for name in new for need in metadata.requires(name) or [] if "extra ==" not in need}
+        new = {normal(re.split(r"[^\w.-]", need, maxsplit=1)[0]) for need in needs} - there
+    owners = metadata.packages_distributions()
+    absent = {name for name, packages in owners.items() if not there & {normal(package) for package in packages}}
+    assert "django" in absent
+    code = f"import sys; sys.modules.update(dict.fromkeys({absent!r})); import {bootstrap.PREPARE}"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -12,6 +12,7 @@ from django.core.asgi import get_asgi_application
 
 http = get_asgi_application()
 
+from apps.core.edge.bodies import BodyGate  # noqa: E402 - after Django is set up
 from apps.core.edge.proxy import TrustedProxies, disarm_server  # noqa: E402 - after Django is set up
 from apps.core.live.handshake import OwnOrigin  # noqa: E402 - after Django is set up
 from config.routing import websocket_urlpatterns  # noqa: E402
@@ -20,7 +21,7 @@ disarm_server()
 application = TrustedProxies(
     ProtocolTypeRouter(
         {
-            "http": http,
+            "http": BodyGate(http),  # type: ignore[arg-type]  # its messages are mappings, ours dictionaries
             "websocket": OwnOrigin(URLRouter(websocket_urlpatterns)),
         }
     ),

@@ -51,6 +51,7 @@ class AppConfig(BaseModel):
     login_attempts_per_hour: int = Field(50, ge=1)
     api_requests_per_minute: int = Field(600, ge=1)
     live_streams_per_member: int = Field(100, ge=1)
+    upload_max_mb: int = Field(256, ge=1, le=100_000)
 
     worker_concurrency: int | None = Field(None, ge=1, le=256)
     max_concurrent_jobs: int = Field(1, ge=1)

@@ -98,6 +98,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "apps.core.middleware.FormGateMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "apps.core.middleware.SingleUserMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -169,6 +170,7 @@ else:
 
 AUTH_USER_MODEL = "core.User"
 AUTHENTICATION_BACKENDS = ["apps.core.accounts.backend.RoleBackend"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # of a body that is read whole, JSON or a form; files come in beside it
 LOGIN_URL = "core:login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "core:login"

@@ -100,6 +100,9 @@ def _to_login(request: HttpRequest) -> HttpResponse:
     login = resolve_url(settings.LOGIN_URL)
     if not cast(Any, request).htmx:
         return redirect_to_login(request.get_full_path(), login)
-    current = urlsplit(request.headers.get("HX-Current-URL", "/"))
-    here = current.path + (f"?{current.query}" if current.query else "")
+    try:
+        current = urlsplit(request.headers.get("HX-Current-URL", "/"))
+        here = current.path + (f"?{current.query}" if current.query else "")
+    except ValueError:  # no address at all
+        here = "/"
     return HttpResponse(status=401, headers={"HX-Redirect": f"{login}?{urlencode({'next': here})}"})

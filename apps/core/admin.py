@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from apps.core.access import member
+from apps.core.admin_gate import GatedAdmin
 from apps.core.errors import Conflict
 from apps.core.models import ApiKey, Job, JobAttempt, SystemEvent, User, Worker
 from apps.core.system_events import system_event_resolve, system_events
@@ -20,7 +21,7 @@ admin.site.index_title = "Curate"
 admin.site.unregister(Group)  # roles say who may do what
 
 
-class LookOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # Django has it generic in its stubs only
+class LookOnly(GatedAdmin):
     """Shows rows; adds, changes and deletes none. Who may see them, the roles decide (`accounts.backend.RoleBackend`)."""
 
     show_full_result_count = False

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.exceptions import BadRequest as DjangoBadRequest
 from django.core.exceptions import (
     PermissionDenied,
     RequestDataTooBig,
@@ -19,10 +20,12 @@ from django.core.exceptions import (
 )
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DatabaseError, DataError, InterfaceError, OperationalError, connection
-from django.http import Http404, HttpRequest, UnreadablePostError
+from django.http import Http404, HttpRequest, RawPostDataException, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from ninja.errors import HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 
+from apps.core.disk import trouble_of
 from apps.core.errors import (
     BadRequest,
     Forbidden,
@@ -115,6 +118,10 @@ def describe(error: BaseException) -> TerrariumError | None:
         return of_status(403)
     if isinstance(error, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
         return of_status(413)
+    if isinstance(error, MultiPartParserError | DjangoBadRequest):  # these say what is wrong with it
+        return BadRequest(f"The body cannot be read: {error}")
+    if isinstance(error, RawPostDataException):  # a form was sent where JSON is read
+        return of_status(415)
     if isinstance(error, SuspiciousOperation | UnreadablePostError):
         return of_status(400)
     return None
@@ -125,6 +132,9 @@ def failure_of(error: BaseException, request: HttpRequest | None) -> TerrariumEr
     known = describe(error)
     if known is not None and known.status < 500:
         return known
+    trouble = trouble_of(error)
+    if trouble is not None:  # of the disk: said by its name, and not kept, for there is no room or no writing
+        return trouble
     error_id = unexpected_record(error, request)
     if known is not None:
         return known

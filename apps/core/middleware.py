@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
@@ -13,8 +13,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
+from apps.core.access import SAFE_METHODS
 from apps.core.accounts import local_user
 from apps.core.addresses import client_address, is_here
+from apps.core.edge.requests import objection_to_form, objection_to_request
 from apps.core.errors import TerrariumError
 from apps.core.failures import describe, error_body, error_headers, failure_of, of_status
 from apps.core.security import INLINE_STYLES
@@ -78,12 +80,20 @@ class SecurityHeadersMiddleware(_Middleware):
 
     def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Set the headers a view has not set itself."""
-        response.headers.setdefault("Content-Security-Policy", _policy(request, response))
-        response.headers.setdefault("Permissions-Policy", _PERMISSIONS)
-        response.headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)
-        if not request.path.startswith(settings.STATIC_URL):
-            response.headers.setdefault("Cache-Control", "private, no-cache")
-        return response
+        return with_security_headers(request, response)
+
+
+R = TypeVar("R", bound=HttpResponseBase)
+
+
+def with_security_headers(request: HttpRequest, response: R) -> R:
+    """The response with what every one carries."""
+    response.headers.setdefault("Content-Security-Policy", _policy(request, response))
+    response.headers.setdefault("Permissions-Policy", _PERMISSIONS)
+    response.headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)
+    if not request.path.startswith(settings.STATIC_URL):
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+    return response
 
 
 def _policy(request: HttpRequest, response: HttpResponseBase) -> str:
@@ -115,10 +125,9 @@ class FailuresMiddleware(_Middleware):
     """Errors as pages for people, as ErrorResponse for programs, whoever raised them."""
 
     def before(self, request: HttpRequest) -> HttpResponseBase | None:
-        """NUL in an address is never meant, and PostgreSQL refuses it in a query."""
-        if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
-            return _told(request, 400)
-        return None
+        """What no view could use is refused before one sees it."""
+        objection = objection_to_request(request)
+        return refusal(request, objection) if objection else None
 
     def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Give an error raised outside the API's own handlers the API's shape."""
@@ -143,11 +152,24 @@ class FailuresMiddleware(_Middleware):
         return error_page(request, error)
 
 
-def _told(request: HttpRequest, status: int) -> HttpResponse:
-    """A refusal before any view ran; the page stands alone, for nothing of the request can be trusted."""
-    error = of_status(status)
+class FormGateMiddleware(_Middleware):
+    """Text of forms is looked at once, before any view: for pages, admin and API alike. Stands after CSRF's."""
+
+    def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any) -> HttpResponse | None:
+        """Refuse what no column takes; a body that cannot be read says so."""
+        if request.method in SAFE_METHODS:
+            return None
+        try:
+            objection = objection_to_form(request)
+        except Exception as error:
+            objection = failure_of(error, request)
+        return refusal(request, objection) if objection else None
+
+
+def refusal(request: HttpRequest, error: TerrariumError) -> HttpResponse:
+    """An error told before any view ran; the page stands alone, for nothing of the request can be trusted."""
     if request.path.startswith(API_PREFIXES):
-        return JsonResponse(error_body(error), status=status)
+        return JsonResponse(error_body(error), status=error.status, headers=error_headers(error))
     return error_page(request, error, alone=True)
 
 

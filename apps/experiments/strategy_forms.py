@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 
+from apps.core.strict_json import StrictJSONField
 from apps.experiments.strategies import StrategyInfo
 
 
@@ -62,7 +63,7 @@ def _field(name: str, part: Mapping[str, Any]) -> forms.Field:
     if part.get("type") == "number":
         return forms.FloatField(widget=_number(part, "any"), error_messages=_some, **common)
     if part.get("type") in ("array", "object"):
-        return forms.JSONField(widget=forms.Textarea(attrs={"rows": 3, "class": "mono"}), **common)
+        return StrictJSONField(widget=forms.Textarea(attrs={"rows": 3, "class": "mono"}), **common)
     return forms.CharField(max_length=part.get("maxLength"), **common)
 
 

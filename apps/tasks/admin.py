@@ -12,10 +12,11 @@ from django.template.response import TemplateResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from apps.core.admin_gate import GatedAdmin
 from apps.core.errors import TerrariumError
 from apps.core.models import User
 from apps.tasks import queries, services
-from apps.tasks.content import task_data
+from apps.tasks.content import MAX_DESCRIPTION, MAX_PATTERN, MAX_PATTERNS, task_data
 from apps.tasks.models import ArcTask, Difficulty, TaskFamily
 from apps.tasks.rows import PairsField, pairs_text
 from apps.tasks.svg import grid_svg
@@ -51,7 +52,7 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(ArcTask)
-class ArcTaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ArcTaskAdmin(GatedAdmin):
     """Tasks. They come by import; here they are looked at, judged, grouped and corrected."""
 
     form = TaskForm
@@ -244,11 +245,20 @@ class FamilyForm(forms.ModelForm):  # type: ignore[type-arg]
         value = self.cleaned_data["common_patterns"] or []
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise forms.ValidationError('A JSON list of sentences, such as ["Things fall down"].')
+        if len(value) > MAX_PATTERNS or any(len(item) > MAX_PATTERN for item in value):
+            raise forms.ValidationError(f"At most {MAX_PATTERNS} sentences of {MAX_PATTERN} characters each.")
+        return value
+
+    def clean_description(self) -> str:
+        """As long as the API takes it."""
+        value: str = self.cleaned_data["description"]
+        if len(value) > MAX_DESCRIPTION:
+            raise forms.ValidationError(f"This has {len(value):,} characters; at most {MAX_DESCRIPTION:,} are kept.")
         return value
 
 
 @admin.register(TaskFamily)
-class TaskFamilyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class TaskFamilyAdmin(GatedAdmin):
     """Families and how hard their tasks are."""
 
     form = FamilyForm

@@ -13,6 +13,9 @@ from apps.tasks.engine.intake.metadata import metadata_problem
 
 __all__ = ["check_metadata", "content_columns", "make_task_id", "task_data"]
 
+MAX_DESCRIPTION, MAX_PATTERNS, MAX_PATTERN = 5000, 100, 500
+"""Of a family: its text, its sentences, and each of them."""
+
 
 def make_task_id(dataset: str, raw_id: str) -> str:
     """`<dataset>:<raw id>`; refuses names that could not stand in an address or a file name."""

@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal
 from ninja import Schema
 from pydantic import Field
 
+from apps.core.api.schemas import Strict
 from apps.tasks.engine.formats import CANONICAL_SIZES
 from apps.tasks.engine.intake.shelf import LeftOut
 from apps.tasks.models import TaskImport, TaskSource
 from apps.tasks.plans import Trouble
 from apps.tasks.previews import Preview
-from apps.tasks.schemas import Dataset, Strict
+from apps.tasks.schemas import Dataset
 from apps.tasks.services import ImportReport, counts_sentence
 
 SetName = Literal["arc1/training", "arc1/evaluation", "arc2/training", "arc2/evaluation"]

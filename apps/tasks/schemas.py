@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import AfterValidator, ConfigDict, Field, StrictInt
+from pydantic import AfterValidator, Field, StrictInt
 
+from apps.core.api.schemas import Strict
 from apps.core.pagination import PageQuery
+from apps.tasks.content import MAX_DESCRIPTION, MAX_PATTERN, MAX_PATTERNS
 from apps.tasks.criteria import MAX_LISTED, TaskCriteria, criteria_from
 from apps.tasks.engine import names
 from apps.tasks.engine.formats import MAX_PAIRS, TaskData, parse_task
@@ -30,13 +32,8 @@ def _named(value: str) -> str:
 RawId = Annotated[str, Field(min_length=1, max_length=names.MAX_CHARACTERS), AfterValidator(_named)]
 Dataset = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 SplitName = Annotated[str, Field(max_length=60, description="<dataset>/<source>, or <dataset> for all of it.")]
+Pattern = Annotated[str, Field(max_length=MAX_PATTERN)]
 TaskIds = Annotated[list[str], Field(min_length=1, max_length=MAX_LISTED)]
-
-
-class Strict(Schema):
-    """A body whose misspelt fields are refused rather than ignored."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Pair(Strict):
@@ -217,16 +214,16 @@ class FamilyIn(Strict):
     """A new family."""
 
     family_name: str = Field(min_length=1, max_length=200)
-    description: str = Field("", max_length=5000)
-    common_patterns: list[Annotated[str, Field(max_length=500)]] = Field([], max_length=100)
+    description: str = Field("", max_length=MAX_DESCRIPTION)
+    common_patterns: list[Pattern] = Field([], max_length=MAX_PATTERNS)
 
 
 class FamilyChange(Strict):
     """What to change of a family; what is left out stays."""
 
     family_name: str | None = Field(None, min_length=1, max_length=200)
-    description: str | None = Field(None, max_length=5000)
-    common_patterns: list[Annotated[str, Field(max_length=500)]] | None = Field(None, max_length=100)
+    description: str | None = Field(None, max_length=MAX_DESCRIPTION)
+    common_patterns: list[Pattern] | None = Field(None, max_length=MAX_PATTERNS)
 
 
 class DifficultyIn(Strict):

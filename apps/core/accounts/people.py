@@ -78,6 +78,8 @@ def user_invite(
             user = _make(username=username, email=email, role=role)
             return user, _invitation(user, base_url)
     except IntegrityError:
+        if not User.objects.filter(username=username).exists():
+            raise
         raise Invalid(f"{username} is already a member. Choose another name.", field="username") from None
 
 

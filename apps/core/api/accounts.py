@@ -15,7 +15,7 @@ from apps.core.access import member, require_role, scopes_of
 from apps.core.accounts import Principal
 from apps.core.accounts.keys import is_active, with_those_made
 from apps.core.accounts.passwords import MAX_PASSWORD
-from apps.core.api.schemas import Moment, SuccessResponse
+from apps.core.api.schemas import Moment, Strict, SuccessResponse
 from apps.core.api_auth import spend_anonymous
 from apps.core.errors import Forbidden, Unauthorized
 from apps.core.models import ApiKey, User
@@ -27,7 +27,7 @@ Scope = Literal["read", "write", "admin"]
 RoleName = Literal["viewer", "researcher", "curator", "admin"]
 
 
-class TokenRequest(Schema):
+class TokenRequest(Strict):
     """Either a name and a password, or an API key; `scopes` narrows what the token may do."""
 
     username: str | None = Field(None, max_length=150)
@@ -84,7 +84,7 @@ class KeyCreated(KeyOut):
     key: str
 
 
-class KeyIn(Schema):
+class KeyIn(Strict):
     """What a new key may do, and for how long."""
 
     name: str = Field(min_length=1, max_length=100)
@@ -107,7 +107,7 @@ class UserOut(Schema):
     last_login: datetime | None
 
 
-class UserIn(Schema):
+class UserIn(Strict):
     """Somebody to invite."""
 
     username: str = Field(min_length=1, max_length=150)
@@ -121,7 +121,7 @@ class UserInvited(UserOut):
     link: str
 
 
-class UserPatch(Schema):
+class UserPatch(Strict):
     """What to change about a member; what is left out stays."""
 
     role: RoleName | None = None

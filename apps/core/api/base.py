@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
 from ninja.parser import Parser
 
 from apps.core.api.schemas import ErrorResponse
+from apps.core.edge.requests import objection_to_form
+from apps.core.edge.text import UnreadableText, UnusableText, read_json
 from apps.core.errors import BadRequest, Invalid, UnsupportedMedia
 from apps.core.failures import error_body, error_headers, failure_of
 
@@ -28,25 +32,32 @@ _ERRORS = {
     "429": "Too many requests; `Retry-After` says how long to wait",
     "500": "A fault of ours",
     "503": "Something we depend on does not answer",
+    "507": "The disk is full",
 }
+_CSRF_FIELD = "csrfmiddlewaretoken"
 _SCHEMA_REF = {"$ref": "#/components/schemas/ErrorResponse"}
 
 
 class StrictParser(Parser):
-    """JSON as RFC 8259 has it, holding only text that a database can keep."""
+    """Bodies and forms as `apps.core.edge.text` lets them through."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        """The body; the wrong type, broken JSON, NaN, NUL and lone surrogates are refused by name."""
+        """The body; the wrong type and what cannot be kept are refused by name."""
         if request.content_type != "application/json":
             raise UnsupportedMedia("Send the body as application/json.")
         try:
-            text = request.body.decode("utf-8")
-            value = json.loads(text, parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
+            return read_json(request.body)
+        except UnreadableText as error:
             raise BadRequest(f"The body is not valid JSON: {error}.") from None
-        if "\\u" in text or "\x00" in text:
-            _refuse_unstorable(value, "body")
-        return value
+        except UnusableText as error:
+            raise Invalid(error.message, field=error.field or "body") from None
+
+    def parse_querydict(self, data: Any, list_fields: list[str], request: HttpRequest) -> Any:
+        """Query, form and files. A multipart body is read here first, so its text is looked at here."""
+        objection = objection_to_form(request)
+        if objection is not None:
+            raise objection
+        return super().parse_querydict(data, list_fields, request)
 
 
 class TerrariumAPI(NinjaAPI):
@@ -54,6 +65,7 @@ class TerrariumAPI(NinjaAPI):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(parser=StrictParser(), **kwargs)
+        self.add_decorator(_nothing_else)
         for kind in (Exception, HttpError, NinjaValidationError):
             self.add_exception_handler(kind, self._answer)
 
@@ -89,20 +101,29 @@ def _error_definitions() -> dict[str, Any]:
     return {**schema.pop("$defs", {}), "ErrorResponse": schema}
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
+def _nothing_else(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse parameters an endpoint does not have: a name with a slip in it would change nothing, silently."""
+    operation: Operation = view._ninja_operation  # type: ignore[attr-defined]
+    known = {"query": _names_of(operation, "query"), "form": _names_of(operation, "form", "file") | {_CSRF_FIELD}}
+
+    @wraps(view)
+    def checked(request: HttpRequest, **values: Any) -> Any:
+        _refuse_others(request.GET, known["query"])
+        if request.content_type == "multipart/form-data":
+            _refuse_others([*request.POST, *request.FILES], known["form"])
+        return view(request, **values)
+
+    return checked
 
 
-def _refuse_unstorable(value: Any, where: str) -> None:
-    """Walk without recursion: depth is the sender's choice."""
-    waiting = [(value, where)]
-    while waiting:
-        item, place = waiting.pop()
-        if isinstance(item, str):
-            if "\x00" in item or any("\ud800" <= character <= "\udfff" for character in item):
-                raise Invalid("Text may not hold NUL or half of a surrogate pair.", field=place)
-        elif isinstance(item, dict):
-            waiting.extend((key, place) for key in item)
-            waiting.extend((child, str(key)) for key, child in item.items())
-        elif isinstance(item, list):
-            waiting.extend((child, place) for child in item)
+def _names_of(operation: Operation, *sources: str) -> frozenset[str]:
+    """What a request may call its values; those of a model stand beside each other, without the model's own name."""
+    models = [model for model in operation.models if model.__ninja_param_source__ in sources]
+    return frozenset(name for model in models for name in getattr(model, "__ninja_flatten_map__", model.model_fields))
+
+
+def _refuse_others(given: Iterable[str], known: frozenset[str]) -> None:
+    for name in given:
+        if name not in known:
+            there = f"there are {', '.join(sorted(known))}" if known else "there are none"
+            raise Invalid(f"There is no parameter {name[:60]!r} here; {there}.", field=name[:60])

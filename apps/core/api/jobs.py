@@ -11,7 +11,7 @@ from ninja import Path, Query, Router, Schema, Status
 from pydantic import Field
 
 from apps.core.access import member
-from apps.core.api.schemas import Moment
+from apps.core.api.schemas import Moment, Strict
 from apps.core.jobs import job_cancel, job_pause, job_resume, job_retry, job_stop_early, many
 from apps.core.jobs.queries import attempts, job_get, jobs
 from apps.core.jobs.statuses import meant_by, published
@@ -109,7 +109,7 @@ class JobQuery(Schema):
     quarantined: bool | None = None
 
 
-class JobIds(Schema):
+class JobIds(Strict):
     """Jobs by id."""
 
     job_ids: list[Annotated[str, Field(max_length=40)]] = Field(min_length=1, max_length=10_000)

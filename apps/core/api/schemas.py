@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from ninja import Schema
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, ConfigDict
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -19,6 +19,12 @@ def _in_utc(moment: datetime) -> datetime:
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """A moment a program sends: with its time zone, in UTC from here on."""
+
+
+class Strict(Schema):
+    """A body from outside. A field we do not have is refused: a slip in its name would change nothing, silently."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class ErrorDetail(Schema):

@@ -12,13 +12,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from apps.core.accounts import Admission
-from apps.core.addresses import network_of
+from apps.core.accounts import Admission, Principal
 from apps.core.api_auth import spend_stranger
 from apps.core.edge.proxy import AsgiApp, Receive, Scope, Send
+from apps.core.edge.visitors import network_of_visitor, visitor_of
 from apps.core.errors import NotFound, TerrariumError, Throttled
 from apps.core.live.feed import in_thread
-from apps.core.live.handshake import admission_of, query_of, subprotocol_of
+from apps.core.live.handshake import query_of, subprotocol_of
 from apps.core.live.listeners import listeners
 from apps.core.live.messages import as_json
 from apps.core.models import User
@@ -76,15 +76,15 @@ class Socket:
         if found is None:
             await self.close(SIGNED_OUT, _NOT_IN_THE_ADDRESS if "token" in self.query else _SIGN_IN)
             return False
-        self.user, self.admission = found
+        self.user, self.admission = found.user, found.admission
         return True
 
-    def _find_out(self) -> tuple[User, Admission] | None:
-        """Strangers who knock share the allowance of their address."""
-        found = admission_of(self._scope)
-        if found is None:
-            client = self._scope.get("client")
-            spend_stranger(network_of(str(client[0]) if client else ""))
+    def _find_out(self) -> Principal | None:
+        """Whoever may read. Strangers who knock share the allowance of their address."""
+        found = visitor_of(self._scope)
+        if found is None or "read" not in found.scopes:
+            spend_stranger(network_of_visitor(self._scope))
+            return None
         return found
 
     async def until_gone(self) -> None:

@@ -27,6 +27,7 @@ _TITLES = {
     429: "A little slower",
     500: "Something went wrong on our side",
     503: "Out of reach for a moment",
+    507: "No room to write",
 }
 _ADVICE = {
     400: "Go back and try once more. If a link led here, it may have been cut short.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
+from pydantic import ValidationError
 
 from apps.core.access import member, page_role, require_owner
 from apps.core.errors import Conflict, Invalid, NotFound
@@ -133,11 +134,29 @@ def edit(request: HttpRequest, experiment_id: str) -> HttpResponse:
 def _reworded(request: HttpRequest, experiment: Experiment, spec: ExperimentSpec) -> HttpResponse:
     typed = {name: request.POST.get(name, "") for name in ("name", "hypothesis", "description")}
     insights = [line.strip() for line in request.POST.get("insights", "").splitlines() if line.strip()]
-    if not typed["name"].strip() or len(typed["name"]) > 200 or len(insights) > 100:
+    try:
+        changes = services.ExperimentChanges(**typed, insights=insights)
+    except ValidationError as error:
+        experiment.insights = insights  # what was typed is shown again, as typed
         draft = Draft(datasets=_datasets(), spec=spec.model_copy(update=typed))
-        problem = "Give it a name of 1 to 200 characters." if len(insights) <= 100 else "Keep to 100 insights."
-        return _form(request, draft, experiment, status=422, problem=problem)
-    return _changed(request, experiment, services.ExperimentChanges(**typed, insights=insights))
+        return _form(request, draft, experiment, status=422, problem=_unusable(error))
+    return _changed(request, experiment, changes)
+
+
+def _unusable(error: ValidationError) -> str:
+    """What is too long or missing, in the words of the page."""
+    told = error.errors(include_url=False, include_context=True, include_input=True)
+    return " ".join(_too_much(str(one["loc"][0]), one) for one in told)
+
+
+def _too_much(field: str, problem: Mapping[str, Any]) -> str:
+    most = problem.get("ctx", {}).get("max_length")
+    if problem["type"] == "string_too_long" and most is not None:
+        what = "An insight" if field == "insights" else f"The {field}"
+        return f"{what} has {len(problem['input']):,} characters; at most {most:,} are kept."
+    if field == "insights":
+        return f"Keep to {most} insights."
+    return "Give it a name of 1 to 200 characters."
 
 
 def _changed(request: HttpRequest, experiment: Experiment, changes: services.ExperimentChanges) -> HttpResponse:

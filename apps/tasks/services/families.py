@@ -120,8 +120,15 @@ def family_create(
             return TaskFamily.objects.create(
                 family_name=name, description=description, common_patterns=list(common_patterns)
             )
-    except IntegrityError as error:
-        raise Conflict(f"There is already a family named {name!r}.", details={"field": "family_name"}) from error
+    except IntegrityError:
+        _refuse_taken(name)
+        raise
+
+
+def _refuse_taken(name: str) -> None:
+    """Only a name that is taken is said to be."""
+    if TaskFamily.objects.filter(family_name=name).exists():
+        raise Conflict(f"There is already a family named {name!r}.", details={"field": "family_name"})
 
 
 def family_update(
@@ -145,8 +152,9 @@ def family_update(
         with transaction.atomic():
             if columns and not TaskFamily.objects.filter(pk=family_id).update(**columns):
                 raise NotFound(f"There is no task family {family_id}.")
-    except IntegrityError as error:
-        raise Conflict(f"There is already a family named {family_name!r}.", details={"field": "family_name"}) from error
+    except IntegrityError:
+        _refuse_taken(columns.get("family_name", ""))
+        raise
     family = TaskFamily.objects.filter(pk=family_id).first()
     if family is None:
         raise NotFound(f"There is no task family {family_id}.")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import AsyncClient, Client
 
-from apps.core.live.handshake import admission_of
+from apps.core.edge.visitors import visitor_of
 from apps.core.models import ApiKey, SystemEvent
 from apps.core.system_events import system_event_record
 
@@ -96,5 +96,5 @@ def test_with_authentication_nobody_is_let_in_for_sitting_here(anonymous: Client
 def test_in_single_user_mode_sockets_of_other_machines_are_strangers(db: None, settings: Any) -> None:
     settings.CONFIG = settings.CONFIG.model_copy(update={"enable_auth": False})
     scope: dict[str, Any] = {"type": "websocket", "headers": [], "query_string": b""}
-    assert admission_of({**scope, "client": ("127.0.0.1", 5)}) is not None
-    assert admission_of({**scope, "client": ("192.0.2.7", 5)}) is None
+    assert visitor_of({**scope, "client": ("127.0.0.1", 5)}) is not None
+    assert visitor_of({**scope, "client": ("192.0.2.7", 5)}) is None

@@ -1,95 +1,137 @@
-"""Every endpoint and every page, walked: strangers get nothing, viewers change nothing, members only what is theirs."""
+"""Every endpoint and every page, walked with ids that exist: strangers get nothing, members change only what is theirs."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
 
 from apps.core.accounts import api_key_create
-from apps.core.models import ApiKey, Job, SystemEvent, User
-from apps.experiments.models import Experiment
-from apps.tasks.models import ArcTask, TaskFamily
-from config.api import api
+from apps.core.models import User
 
 from .conftest import People, Program
 from .furnished import furnish
+from .walk import PAGES, READS, addresses, filled, operations, send, state
 
-READS = {"get", "head", "options"}
 ANYBODY = {("post", "/api/v1/auth/token")}
-OPEN_PAGES = {"/healthz", "/login/", "/login/link/x/"}
-OWNED = ("experiment_id", "job_id", "key_id")
-"""What has an owner; the rest of the writes are by role."""
-
-
-def operations() -> list[tuple[str, str]]:
-    """Every method and path of the OpenAPI document."""
-    paths = api.get_openapi_schema(path_prefix="/api/v1/")["paths"]
-    return [(method, path) for path, methods in paths.items() for method in methods]
-
-
+OPEN_PAGES = ("/healthz", "/login/")
 OPERATIONS = operations()
-WRITES = [(method, path) for method, path in OPERATIONS if method not in READS and (method, path) not in ANYBODY]
+FILES = {("post", "/api/v1/tasks/import/files")}
+"""Takes a form of files; the tests of importing send it what it wants."""
+WRITES = [
+    (method, path)
+    for method, path in OPERATIONS
+    if method not in READS and (method, path) not in ANYBODY and (method, path) not in FILES
+]
+ROLES = ("viewer", "other", "owner", "curator", "admin")
+
+OWNER, CURATOR, ADMIN, ANY, SELF = (
+    {"owner", "admin"},
+    {"curator", "admin"},
+    {"admin"},
+    {"other", "owner", "curator", "admin"},
+    {"owner"},
+)
+RULES: dict[str, set[str]] = {
+    "post /api/v1/auth/keys": ANY,
+    "delete /api/v1/auth/keys/{key_id}": SELF,
+    "post /api/v1/auth/users": ADMIN,
+    "patch /api/v1/auth/users/{user_id}": ADMIN,
+    "post /api/v1/system/events/{event_id}/resolve": ANY,
+    "post /api/v1/jobs/cancel": ANY,
+    "post /api/v1/experiments": ANY,
+    "post /api/v1/experiments/{experiment_id}/duplicate": ANY,
+}
+"""Who may write there, all of it being `owner`'s. Elsewhere: curators below /tasks, the owner and admins of the rest."""
 
 
-def filled(path: str, ids: dict[str, str] | None = None) -> str:
-    """The path with ids in place; a parameter nobody furnished is a defect of the fixture."""
-    return re.sub(r"{(\w+)}", lambda found: (ids or {})[found[1]] if ids else "x", path)
-
-
-def send(client: Client, method: str, path: str) -> Any:
-    if method == "get":
-        return client.get(path)
-    return client.generic(method.upper(), path, "{}", content_type="application/json")
-
-
-def state() -> dict[str, list[Any]]:
-    """What nobody may have changed."""
-    rows = {
-        "tasks": ArcTask.objects.values("pk", "version", "family_id", "difficulty_level", "metadata"),
-        "families": TaskFamily.objects.values("pk", "family_name", "description"),
-        "experiments": Experiment.objects.values("pk", "name", "status"),
-        "jobs": Job.objects.values("pk", "status", "cancel_requested_at", "pause_requested_at"),
-        "events": SystemEvent.objects.values("pk", "resolved_at"),
-        "keys": ApiKey.objects.exclude(owner__username__in=["otto", "vera"]).values("pk", "revoked_at"),
-        "users": User.objects.values("pk", "role", "is_active", "password"),
-    }
-    return {name: list(values.order_by("pk")) for name, values in rows.items()}
+def rule(method: str, path: str) -> set[str]:
+    return RULES.get(f"{method} {path}", CURATOR if path.startswith("/api/v1/tasks") else OWNER)
 
 
 def test_the_walk_is_long() -> None:
     assert len(OPERATIONS) > 40
     assert len(WRITES) > 15
+    assert len(PAGES) > 40
 
 
-@pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_strangers_get_401_from_every_endpoint(db: None, method: str, path: str) -> None:
-    answer = send(Client(raise_request_exception=False), method, filled(path))
-    assert answer.status_code == (422 if (method, path) in ANYBODY else 401)
-    assert answer.json()["success"] is False
+def test_every_rule_is_about_an_endpoint_there_is() -> None:
+    assert set(RULES) <= {f"{method} {path}" for method, path in WRITES}
 
 
-def test_viewers_read_everything_and_change_nothing(people: People) -> None:
+def test_strangers_get_401_from_every_endpoint(people: People, settings: Any) -> None:
+    settings.CONFIG = settings.CONFIG.model_copy(update={"api_requests_per_minute": 10**9})
     ids = furnish(people)
     before = state()
-    browser = Client(raise_request_exception=False)
-    browser.force_login(people.viewer)
-    _key, text = api_key_create(owner=people.viewer, name="v", scopes=["read"])
-    for method, path in WRITES:
-        for who in (browser, Program(text).client):
+    stranger = Client(raise_request_exception=False)
+    revoked = Program(f"tk_{'0' * 12}_{'0' * 48}").client
+    for method, path in OPERATIONS:
+        for who in (stranger, revoked):
             answer = send(who, method, filled(path, ids))
-            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN"), f"{method} {path}"
+            assert answer.status_code == (422 if (method, path) in ANYBODY else 401), f"{method} {path}"
+            assert answer.json()["success"] is False
     assert state() == before
 
 
-def test_members_read_what_others_own(people: People) -> None:
-    ids = furnish(people)
+def client_of(people: People, name: str, *, by_key: bool) -> Client:
+    user: User = getattr(people, name)
+    if by_key:
+        scopes = {"viewer": ["read"], "admin": ["read", "write", "admin"]}.get(name, ["read", "write"])
+        return Program(api_key_create(owner=user, name="walk", scopes=scopes)[1]).client
     browser = Client(raise_request_exception=False)
-    browser.force_login(people.viewer)
+    browser.force_login(user)
+    return browser
+
+
+@pytest.mark.parametrize("by_key", [True, False], ids=["key", "session"])
+@pytest.mark.parametrize("name", ROLES)
+def test_each_role_is_refused_where_the_rules_say_so(people: People, settings: Any, name: str, by_key: bool) -> None:
+    settings.CONFIG = settings.CONFIG.model_copy(update={"api_requests_per_minute": 10**9})
+    ids = furnish(people)
+    who = client_of(people, name, by_key=by_key)
+    before = state()
+    walked = 0
+    for method, path in WRITES:
+        if name in rule(method, path):
+            continue
+        answer = send(who, method, filled(path, ids), _some_body(path))
+        private = "{key_id}" in path and name != "viewer"
+        assert answer.status_code == (404 if private else 403), f"{name} {method} {path}: {answer.content!r}"
+        walked += 1
+    assert walked >= (0 if name == "admin" else 8)
+    assert state() == before, "nothing of what was refused happened"
+
+
+def _some_body(path: str) -> str:
+    """A body that passes its schema, so that the role is what refuses it."""
+    grids = '[{"input": [[1]], "output": [[2]]}]'
+    bodies = {
+        "/users": '{"username": "mallory", "role": "admin"}',
+        "/tasks": f'{{"raw_id": "m", "train_examples": {grids}, "tests": {grids}}}',
+        "/tasks/difficulty": '{"task_ids": ["lab:a"], "difficulty_level": "hard"}',
+        "/families": '{"family_name": "Mine"}',
+        "/tasks/family": '{"task_ids": ["lab:a"], "family_id": null}',
+        "/tasks/import": f'{{"tasks": {{"m": {{"train": {grids}, "test": {grids}}}}}}}',
+    }
+    return next((body for end, body in bodies.items() if path.endswith(end)), "{}")
+
+
+@pytest.mark.parametrize("name", ["owner", "curator", "admin"])
+def test_each_role_is_let_in_where_the_rules_say_so(people: People, settings: Any, name: str) -> None:
+    settings.CONFIG = settings.CONFIG.model_copy(update={"api_requests_per_minute": 10**9})
+    ids = furnish(people)
+    for method, path in WRITES:
+        if name in rule(method, path) and path != "/api/v1/auth/users/{user_id}":  # which would shut the walker out
+            who = client_of(people, name, by_key=True)
+            answer = send(who, method, filled(path, ids), _some_body(path))
+            assert answer.status_code not in {401, 403}, f"{name} {method} {path}: {answer.content!r}"
+
+
+def test_members_read_what_others_own(people: People, settings: Any) -> None:
+    settings.CONFIG = settings.CONFIG.model_copy(update={"api_requests_per_minute": 10**9})
+    ids = furnish(people)
+    browser = client_of(people, "viewer", by_key=False)
     private = {"/api/v1/auth/keys/{key_id}": 404, "/api/v1/auth/users": 403, "/api/v1/tasks/imports/{import_id}": 403}
     for method, path in OPERATIONS:
         if method != "get" or path.endswith("/stream"):
@@ -103,101 +145,106 @@ def _asks_for_more(answer: Any) -> bool:
     return answer.status_code == 422 and bool(answer.json()["error"]["details"]["field"])
 
 
-def test_other_members_change_nothing_that_is_not_theirs(people: People) -> None:
+def test_strangers_are_led_to_the_login_from_every_page(people: People) -> None:
     ids = furnish(people)
     before = state()
-    _key, text = api_key_create(owner=people.other, name="o", scopes=["read", "write"])
-    other = Program(text).client
-    walked = 0
-    for method, path in WRITES:
-        if not any(f"{{{name}}}" in path for name in OWNED) or path.endswith(("/duplicate",)):
+    stranger = Client(raise_request_exception=False)
+    for route in PAGES:
+        for page in addresses(route, ids):
+            for method in ("get", "post"):
+                answer = getattr(stranger, method)(page)
+                if page.startswith(OPEN_PAGES):
+                    assert answer.status_code in {200, 404, 405, 422}, page
+                elif page in {"/logout/", "/favicon.ico", "/api/openapi.json"}:
+                    assert answer.status_code in {302, 401, 405}, page
+                else:
+                    assert answer.status_code in {302, 405}, f"{method} {page}: {answer.status_code}"
+                    if answer.status_code == 302:
+                        assert answer["Location"].startswith("/login/?next="), answer["Location"]
+    assert state() == before
+
+
+OWN = ("/account/", "/login/", "/logout/", "/healthz")
+"""What everybody may do with what is theirs."""
+
+OF_CURATORS = ("/tasks/",)
+OF_ANYBODY = ("/experiments/new/", "/system/events/", "/system/jobs/cancel/")
+
+
+@pytest.mark.parametrize("name", ["viewer", "other", "owner", "curator"])
+def test_pages_are_held_to_the_same_rules(people: People, name: str) -> None:
+    ids = furnish(people)
+    browser = client_of(people, name, by_key=False)
+    before = state()
+    refused = 0
+    for route in PAGES:
+        if route.startswith(OWN) or _may_post(name, route):
             continue
-        answer = send(other, method, filled(path, ids))
-        assert answer.status_code in {403, 404}, f"{method} {path}: {answer.status_code} {answer.content!r}"
-        walked += 1
-    assert walked >= 8
-    assert state() == before
+        for page in addresses(route, ids):
+            answer = browser.post(page, {"name": "Mallory", "phrase": "Trial", "role": "admin", "username": "m"})
+            assert answer.status_code in {200, 302, 403, 404, 405}, f"{page}: {answer.status_code}"
+            refused += answer.status_code == 403
+            assert state() == before, f"{name} changed something by {page}"
+    assert refused > 8
 
 
-def test_tasks_are_the_curators_and_people_the_admins(people: People) -> None:
+def _may_post(name: str, route: str) -> bool:
+    if name == "viewer":
+        return False
+    if name == "curator" and route.startswith(OF_CURATORS):
+        return True
+    if route.startswith(OF_ANYBODY):
+        return True
+    return name == "owner" and route.startswith(("/experiments/", "/system/jobs/"))
+
+
+def test_every_writing_page_asks_for_the_csrf_token(people: People) -> None:
     ids = furnish(people)
+    strict = Client(raise_request_exception=False, enforce_csrf_checks=True)
+    strict.force_login(people.admin)
     before = state()
-    clients = {}
-    for name in ("owner", "curator"):
-        clients[name] = Client(raise_request_exception=False)
-        clients[name].force_login(getattr(people, name))
-    for method, path in WRITES:
-        refused = []
-        if path.startswith("/api/v1/tasks"):
-            refused = ["owner"]
-        elif path.startswith("/api/v1/auth/users"):
-            refused = ["owner", "curator"]
-        for name in refused:
-            answer = send(clients[name], method, filled(path, ids))
-            assert answer.status_code in {403, 422, 415, 400}, f"{name} {method} {path}: {answer.content!r}"
-            if answer.status_code == 403:
-                assert answer.json()["error"]["code"] == "FORBIDDEN"
+    for route in PAGES:
+        for page in addresses(route, ids):
+            answer = strict.post(page, {"csrfmiddlewaretoken": "a" * 64}, headers={"x-csrftoken": "b" * 64})
+            assert answer.status_code in {403, 404, 405}, f"{page}: {answer.status_code}"
     assert state() == before
 
 
-def pages(patterns: list[Any] | None = None, prefix: str = "/") -> Iterator[str]:
-    """The address of every page, parameters filled with something that does not exist."""
-    for pattern in get_resolver().url_patterns if patterns is None else patterns:
-        route = prefix + str(pattern.pattern)
-        if isinstance(pattern, URLResolver):
-            yield from pages(pattern.url_patterns, route)
-        elif isinstance(pattern, URLPattern):
-            yield re.sub(r"<(?:(\w+):)?(\w+)>", _stand_in, route)
-
-
-def _stand_in(parameter: re.Match[str]) -> str:
-    """A value the address takes, of something that does not exist."""
-    return "1" if parameter[1] == "int" else "lab:none" if parameter[2] == "task_id" else "x"
-
-
-PAGES = sorted({page for page in pages() if not page.startswith(("/api/v1", "/admin/")) and "^" not in page})
-
-
-def test_the_walk_over_pages_is_long() -> None:
-    assert len(PAGES) > 20
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_strangers_are_led_to_the_login_from_every_page(db: None, page: str) -> None:
-    client = Client(raise_request_exception=False)
-    for method in ("get", "post"):
-        answer = getattr(client, method)(page)
-        if page in OPEN_PAGES or page.startswith("/static/"):
-            assert answer.status_code in {200, 404, 405, 422}
-        elif page in {"/logout/", "/favicon.ico"}:
-            assert answer.status_code in {302, 405}
-        else:
-            assert answer.status_code in {302, 401, 405}, f"{method} {page}: {answer.status_code}"
-            if answer.status_code == 302:
-                assert answer["Location"].startswith("/login/?next="), answer["Location"]
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_viewers_change_nothing_by_any_page(people: People, page: str) -> None:
-    own = ("/account/", "/login/", "/logout/", "/healthz")
-    if page.startswith(own):
-        return
-    client = Client(raise_request_exception=False)
-    client.force_login(people.viewer)
+def test_every_writing_endpoint_asks_a_session_for_the_csrf_token(people: People, settings: Any) -> None:
+    settings.CONFIG = settings.CONFIG.model_copy(update={"api_requests_per_minute": 10**9})
+    ids = furnish(people)
+    strict = Client(raise_request_exception=False, enforce_csrf_checks=True)
+    strict.force_login(people.admin)
     before = state()
-    answer = client.post(page, {})
-    assert answer.status_code in {200, 302, 403, 404, 405}, f"{page}: {answer.status_code}"
+    for method, path in WRITES:
+        answer = send(strict, method, filled(path, ids), _some_body(path))
+        assert (answer.status_code, "CSRF" in answer.json()["error"]["message"]) == (403, True), f"{method} {path}"
     assert state() == before
 
 
 def test_the_admin_site_is_closed_to_strangers_viewers_and_researchers(people: People) -> None:
-    paths = ["/admin/", "/admin/core/user/", "/admin/tasks/arctask/", "/admin/core/apikey/"]
+    ids = furnish(people)
+    paths = [
+        "/admin/",
+        "/admin/core/user/",
+        f"/admin/core/user/{people.owner.pk}/change/",
+        f"/admin/core/apikey/{ids['key_id']}/change/",
+        "/admin/tasks/arctask/",
+        "/admin/tasks/arctask/lab:a/change/",
+        f"/admin/tasks/taskfamily/{ids['family_id']}/delete/",
+        "/admin/core/apikey/",
+    ]
+    before = state()
     for user in (None, people.viewer, people.owner):
         client = Client(raise_request_exception=False)
         if user is not None:
             client.force_login(user)
         for path in paths:
-            answer = client.get(path, follow=True)
-            assert answer.status_code == (200 if user is None else 403)
-            if user is None:
-                assert answer.redirect_chain[-1][0].startswith("/login/")
+            for method in ("get", "post"):
+                answer = getattr(client, method)(path, {"post": "yes"} if method == "post" else None, follow=True)
+                if user is None:
+                    assert answer.status_code == 200
+                    assert answer.redirect_chain[-1][0].startswith("/login/")
+                else:
+                    assert answer.status_code in {403, 405}, f"{user} {path}"
+    assert state() == before

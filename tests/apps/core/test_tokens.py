@@ -102,6 +102,114 @@ def test_a_forged_token_is_refused(people: People, settings: Any) -> None:
         assert authenticate_bearer(text) is None, how
 
 
+def signed(settings: Any, payload: bytes, **headers: Any) -> str:
+    return jwt.PyJWS().encode(payload, settings.JWT_SECRET_KEY, "HS256", headers=headers or None)
+
+
+ODD: list[dict[str, Any]] = [
+    {"scopes": 5},
+    {"scopes": None},
+    {"scopes": "read"},
+    {"scopes": [["read"]]},
+    {"scopes": [{}]},
+    {"scopes": ["root"]},
+    {"scopes": ["read"] * 99},
+    {"sub": 7},
+    {"sub": {"a": 1}},
+    {"sub": ["x"]},
+    {"sub": None},
+    {"sub": "\x00"},
+    {"sub": "\ud800"},
+    {"sub": "x" * 5000},
+    {"exp": "soon"},
+    {"exp": None},
+    {"exp": 1.5},
+    {"exp": 10**40},
+    {"exp": -1},
+    {"exp": True},
+    {"iat": []},
+    {"iat": 10**30},
+    {"cred": 5},
+    {"cred": "é"},
+    {"cred": ["x"]},
+    {"cred": {}},
+    {"iss": ["terrarium"]},
+    {"iss": None},
+    {"key": 5},
+    {"key": {"a": 1}},
+    {"key": "\x00"},
+    {"jti": {}},
+    {"nbf": 10**12},
+    {"role": "admin"},
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_a_signed_token_with_odd_claims_is_refused_in_words(people: People, settings: Any, odd: dict[str, Any]) -> None:
+    token, _ends = token_create(user=people.owner, scopes=frozenset({"read"}))
+    claims = jwt.decode(token, settings.JWT_SECRET_KEY, algorithms=["HS256"], issuer="terrarium")
+    text = signed(settings, json.dumps({**claims, **odd}).encode())
+    assert authenticate_bearer(text) is None
+    assert Program(text).call("get", "/api/v1/auth/me").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"5",
+        b'"x"',
+        b"[" * 1200,
+        b"{\xff}",
+        b'{"exp": 1e400}',
+        b'{"exp": ' + b"9" * 900 + b"}",
+    ],
+)
+def test_a_signed_token_that_holds_something_else_is_refused(people: People, settings: Any, payload: bytes) -> None:
+    assert authenticate_bearer(signed(settings, payload)) is None
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{",
+        b"[]",
+        b"null",
+        b'{"alg": []}',
+        b'{"alg": {}}',
+        b'{"alg": null}',
+        b'{"alg": "HS512"}',
+        b'{"alg": "HS256", "crit": 5}',
+        b'{"alg": "HS256", "b64": false}',
+        b'{"alg": "HS256", "b64": false, "crit": ["b64"]}',
+        b'{"alg": "HS256", "kid": {}}',
+        b"[" * 1200,
+        b'{"alg": 1e400}',
+        b"\xff\xfe",
+    ],
+)
+@pytest.mark.parametrize("payload", [b"{}", b""])
+def test_a_strangers_token_with_an_odd_head_is_refused(people: People, header: bytes, payload: bytes) -> None:
+    parts = [base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (header, payload, b"x" * 32)]
+    for text in (".".join(parts), ".".join([*parts, "x"]), parts[0], f"{parts[0]}.."):
+        assert authenticate_bearer(text) is None
+
+
+def test_a_token_is_refused_by_its_length_before_it_is_looked_at(people: People) -> None:
+    assert authenticate_bearer("a" * 100_000) is None
+    assert authenticate_bearer("é.é.é") is None
+
+
+def test_a_token_of_one_members_key_is_none_of_anothers(people: People, settings: Any) -> None:
+    key, _text = api_key_create(owner=people.other, name="k", scopes=["read"])
+    token, _ends = token_create(user=people.owner, scopes=frozenset({"read"}))
+    claims = jwt.decode(token, settings.JWT_SECRET_KEY, algorithms=["HS256"], issuer="terrarium")
+    assert authenticate_bearer(signed(settings, json.dumps({**claims, "key": key.pk}).encode())) is None
+
+
 def test_the_key_in_the_settings_signs_it(people: People, settings: Any) -> None:
     token, _ends = token_create(user=people.owner, scopes=frozenset({"read"}))
     settings.JWT_SECRET_KEY = "another key, of at least thirty-two characters"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
@@ -16,7 +16,7 @@ from ninja.parser import Parser
 
 from apps.core.api.schemas import ErrorResponse
 from apps.core.edge.requests import objection_to_form
-from apps.core.edge.text import UnreadableText, UnusableText, read_json
+from apps.core.edge.text import UnreadableText, UnusableText, read_json, twice_in_words
 from apps.core.errors import BadRequest, Invalid, UnsupportedMedia
 from apps.core.failures import error_body, error_headers, failure_of
 
@@ -34,6 +34,8 @@ _ERRORS = {
     "503": "Something we depend on does not answer",
     "507": "The disk is full",
 }
+_TWICE, _JUDGES = "_key_that_stands_twice", "_judges_double_keys"
+V = TypeVar("V", bound=Callable[..., Any])
 _CSRF_FIELD = "csrfmiddlewaretoken"
 _SCHEMA_REF = {"$ref": "#/components/schemas/ErrorResponse"}
 
@@ -46,7 +48,7 @@ class StrictParser(Parser):
         if request.content_type != "application/json":
             raise UnsupportedMedia("Send the body as application/json.")
         try:
-            return read_json(request.body)
+            return read_json(request.body, on_twice=lambda key: setattr(request, _TWICE, key))
         except UnreadableText as error:
             raise BadRequest(f"The body is not valid JSON: {error}.") from None
         except UnusableText as error:
@@ -101,6 +103,12 @@ def _error_definitions() -> dict[str, Any]:
     return {**schema.pop("$defs", {}), "ErrorResponse": schema}
 
 
+def judges_double_keys(view: V) -> V:
+    """Mark an endpoint that looks for keys that stand twice itself, and says more about them than a parser can."""
+    setattr(view, _JUDGES, True)
+    return view
+
+
 def _nothing_else(view: Callable[..., Any]) -> Callable[..., Any]:
     """Refuse parameters an endpoint does not have: a name with a slip in it would change nothing, silently."""
     operation: Operation = view._ninja_operation  # type: ignore[attr-defined]
@@ -108,6 +116,9 @@ def _nothing_else(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(view)
     def checked(request: HttpRequest, **values: Any) -> Any:
+        twice = getattr(request, _TWICE, None)
+        if twice is not None and not getattr(view, _JUDGES, False):
+            raise BadRequest(f"The body is not valid JSON: {twice_in_words(twice)}.")
         _refuse_others(request.GET, known["query"])
         if request.content_type == "multipart/form-data":
             _refuse_others([*request.POST, *request.FILES], known["form"])

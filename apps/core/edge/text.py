@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import Any
 
@@ -47,18 +47,19 @@ def is_usable(text: str) -> bool:
     return objection_to(text) is None
 
 
-def read_json(raw: str | bytes) -> Any:
+def read_json(raw: str | bytes, *, on_twice: Callable[[str], None] | None = None) -> Any:
     """JSON as RFC 8259 has it, of values that every part of the house can hold.
 
     `UnreadableText` for what is no JSON (or holds a key twice), `UnusableText` with the field for numbers that are
-    not finite or longer than 100 digits, more than 64 levels, NUL, and half surrogates.
+    not finite or longer than 100 digits, more than 64 levels, NUL, and half surrogates. `on_twice` is told of a key
+    that stands twice, for whoever judges that itself; the last value counts then.
     """
     try:
         text = raw.decode() if isinstance(raw, bytes) else raw
         if _depth(text) > MAX_DEPTH:
             raise UnreadableText(f"it is nested more than {MAX_DEPTH} levels deep")
         numbers: dict[str, Any] = {"parse_int": _whole, "parse_float": _fraction} if _LONG_NUMBER.search(text) else {}
-        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once, **numbers)
+        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once(on_twice), **numbers)
     except UnreadableText:
         raise
     except ValueError as error:
@@ -118,13 +119,25 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _value in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {twice[:100]!r} occurs twice in one object; keep one")
-    return found
+def _once(on_twice: Callable[[str], None] | None) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            seen: set[str] = set()
+            twice = next(key for key, _value in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            (on_twice or _refuse_twice)(twice)
+        return found
+
+    return made
+
+
+def _refuse_twice(key: str) -> None:
+    raise ValueError(twice_in_words(key))
+
+
+def twice_in_words(key: str) -> str:
+    """Why a key that stands twice is refused."""
+    return f"the key {key[:100]!r} occurs twice in one object; keep one"
 
 
 def _whole(digits: str) -> int | float:

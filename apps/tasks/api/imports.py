@@ -13,6 +13,7 @@ from ninja import File, Form, UploadedFile
 from ninja.responses import Status
 
 from apps.core.access import require_role
+from apps.core.api.base import judges_double_keys
 from apps.core.api.schemas import SuccessResponse
 from apps.core.errors import Invalid, TooLarge
 from apps.core.models import Role, User
@@ -31,6 +32,7 @@ _IMPORTED = {200: schemas.ImportOut, 202: schemas.ImportStateOut}
 
 
 @router.post("/import", response=_IMPORTED, summary="Import tasks (curators)")
+@judges_double_keys
 def import_tasks(request: HttpRequest, body: schemas.ImportIn) -> Any:
     """Canonical sets, or tasks by id; all or none unless `skip_invalid`. The same import again changes nothing.
 

@@ -12,13 +12,13 @@ from apps.core.models import User
 
 from .conftest import People, Program
 from .furnished import furnish
-from .walk import PAGES, READS, addresses, filled, operations, send, state
+from .walk import PAGES, READS, addresses, filled, operations, send, state, taking_files
 
 ANYBODY = {("post", "/api/v1/auth/token")}
 OPEN_PAGES = ("/healthz", "/login/")
 OPERATIONS = operations()
-FILES = {("post", "/api/v1/tasks/import/files")}
-"""Takes a form of files; the tests of importing send it what it wants."""
+FILES = taking_files()
+"""These take a form of files; the tests of importing send them what they want."""
 WRITES = [
     (method, path)
     for method, path in OPERATIONS

@@ -45,6 +45,17 @@ def operations() -> list[tuple[str, str]]:
     return [(method, path) for path, methods in paths.items() for method in methods]
 
 
+def taking_files() -> set[tuple[str, str]]:
+    """The operations whose body is a form of files and not JSON."""
+    paths = api.get_openapi_schema(path_prefix="/api/v1/")["paths"]
+    return {
+        (method, path)
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if "multipart/form-data" in operation.get("requestBody", {}).get("content", {})
+    }
+
+
 def filled(path: str, ids: dict[str, str]) -> str:
     """The path with ids in place; a parameter nobody furnished is a defect of the fixture."""
     return re.sub(r"{(\w+)}", lambda found: ids[found[1]], path)

@@ -101,7 +101,7 @@ def _delete_rows(chosen: list[str], cutoff: ExpressionWrapper[Any]) -> list[str]
 
 
 def _remove(kept: Store, sha256: str, seconds: float, done: Collected) -> None:
-    freed = kept.remove_if_old(sha256, seconds=seconds)
+    freed = kept.remove_if_old(sha256, seconds=seconds, needed=Artefact.objects.filter(pk=sha256).exists)
     if freed is not None:
         done.files += 1
         done.bytes += freed

@@ -15,6 +15,7 @@ from django.db.utils import OperationalError
 from django.utils import timezone
 
 from apps.core import artefacts
+from apps.core.artefacts import collecting
 from apps.core.artefacts.collecting import Collected, _delete_rows
 from apps.core.artefacts.verifying import artefacts_verify
 from apps.core.errors import NotFound
@@ -123,6 +124,26 @@ def test_a_file_put_again_between_the_end_of_its_row_and_its_own_stays() -> None
     assert artefacts.store().remove_if_old(row.pk, seconds=3600) is None
     artefacts.artefact_record(stored=again)
     assert artefacts.artefacts_collect() == Collected()
+
+
+@pytest.mark.django_db
+def test_a_collector_held_up_for_longer_than_its_patience_removes_no_file_that_is_needed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between the row's end and the file's an hour may pass: the computer slept, and somebody stored the same again."""
+    row = kept(b"again")
+    age(row)
+
+    def sleep_meanwhile(chosen: list[str], cutoff: Any) -> list[str]:
+        gone = _delete_rows(chosen, cutoff)
+        if gone:
+            artefacts.artefact_record(stored=artefacts.artefact_store(source=[b"again"]))
+            age_file(row.pk)
+        return gone
+
+    monkeypatch.setattr(collecting, "_delete_rows", sleep_meanwhile)
+    artefacts.artefacts_collect()
+    assert artefacts.artefact_open(Artefact.objects.get()).read() == b"again"
 
 
 @pytest.mark.django_db

@@ -1,5 +1,9 @@
 """Makes `.venv` hold what the requirements pin, with uv, and with pip where uv cannot be had, and starts compiling the solver.
 
+torch comes in two builds. The one for CPUs takes 200 MB to fetch, the one for NVIDIA GPUs some gigabytes, and the
+ordinary package index has only the latter for Linux. `TERRARIUM_TORCH` says which: `cpu`, `cuda`, or `auto` (the
+default): `cuda` where there is an NVIDIA GPU.
+
 Standard library only, so that any Python can run it. Safe to run again and again, twice at once, and after an
 interrupted earlier start: the stamp that says "done" is written last, and an installation cut off in the middle is
 not built upon.
@@ -29,6 +33,11 @@ OLDEST = (3, 11)
 UV = "uv==0.13.9"
 FIRST = ("numba", "numpy", "pydantic")
 PREPARE = "apps.experiments.engine.prepare"
+BUILDS = ("cpu", "cuda")
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+DRIVER = Path("/proc/driver/nvidia/version")
+HASTE = {"UV_HTTP_RETRIES": "1", "UV_HTTP_CONNECT_TIMEOUT": "10", "PIP_RETRIES": "1", "PIP_DEFAULT_TIMEOUT": "15"}
+"""An index that cannot be reached is given up soon."""
 _SAME_IN_UV = ("index-url", "extra-index-url", "find-links", "constraint", "cert")
 """What pip may be told of where packages come from, and uv calls by the same names."""
 
@@ -57,9 +66,26 @@ def check_interpreter() -> None:
         )
 
 
+def wanted_build() -> str:
+    """Which build of torch this machine is to have, `cpu` or `cuda`."""
+    said = os.environ.get("TERRARIUM_TORCH", "").strip() or "auto"
+    if said not in {"auto", *BUILDS}:
+        fail(
+            f"TERRARIUM_TORCH is {said!r}. Set it to cpu, cuda or auto (cuda where there is an NVIDIA GPU), or unset it."
+        )
+    if said != "auto":
+        return said
+    return "cuda" if DRIVER.exists() else "cpu"
+
+
+def has_cpu_build() -> bool:
+    """Whether the environment holds the build of torch that knows no GPU."""
+    return any(VENV.glob("lib/python*/site-packages/torch-*+cpu.dist-info"))
+
+
 def wanted_stamp(requirements: str) -> str:
-    """What a finished environment for these requirements looks like, as one hash."""
-    digest = hashlib.sha256(f"{sys.version_info[:2]}".encode())
+    """What a finished environment for these requirements and this machine looks like, as one hash."""
+    digest = hashlib.sha256(f"{sys.version_info[:2]} {wanted_build()}".encode())
     for name in ("requirements.txt", requirements):
         digest.update((ROOT / name).read_bytes())
     return f"{requirements} {digest.hexdigest()}"
@@ -72,9 +98,10 @@ def is_finished(stamp_file: Path, wanted: str) -> bool:
     return _succeeds([str(PYTHON), "-c", "import django"])
 
 
-def _succeeds(command: Sequence[str]) -> bool:
+def _succeeds(command: Sequence[str], **more: str) -> bool:
     try:
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+        done = subprocess.run(command, capture_output=True, check=False, env={**os.environ, **more})
+        return done.returncode == 0
     except OSError:
         return False
 
@@ -98,8 +125,9 @@ def _unfinished() -> Path:
 
 
 def make_environment() -> None:
-    """Create `.venv`, replacing one whose interpreter no longer works or that holds half of an installation."""
-    if not _unfinished().exists() and _succeeds([str(PYTHON), "-c", ""]):
+    """Create `.venv`, replacing one that does not work, holds half of an installation, or torch for CPUs where a GPU is to be used."""
+    satisfied_by_less = wanted_build() == "cuda" and has_cpu_build()
+    if not satisfied_by_less and not _unfinished().exists() and _succeeds([str(PYTHON), "-c", ""]):
         return
     print("Making a virtual environment in .venv ...", flush=True)
     made = subprocess.run(
@@ -168,7 +196,29 @@ def install(requirements: str) -> None:
     print(f"Installing {requirements} ...", flush=True)
     _install(pins(FIRST), ways)
     prepare_solver()
+    install_torch(wanted_build(), ways)
     _install(["--requirement", str(ROOT / requirements)], ways)
+
+
+def install_torch(build: str, ways: Sequence[list[str]]) -> None:
+    """Put the build of torch that is wanted in place, before what needs any build takes one.
+
+    Only Linux has a choice. Where the packages come from may have the small build itself; else PyTorch's index does.
+    Where neither does, or the large one is wanted, the requirements bring what the ordinary index has.
+    """
+    pinned = pins(["torch"])
+    if build == "cuda" or not pinned or not sys.platform.startswith("linux"):
+        return
+    small = f"{pinned[0]}+cpu"
+    for place in ([], ["--extra-index-url", CPU_INDEX]):
+        for way in ways:
+            if _succeeds([*way, *place, small], **HASTE):
+                return
+    print(
+        f"The build of torch for CPUs could not be had: neither the configured package index has it, nor could\n"
+        f"{CPU_INDEX} be used. Taking the ordinary build, which may be gigabytes with parts for GPUs.",
+        flush=True,
+    )
 
 
 def pins(names: Sequence[str]) -> list[str]:
@@ -229,6 +279,8 @@ def main() -> None:
         began = time.monotonic()
         make_environment()
         install(requirements)
+        if wanted_build() == "cuda" and has_cpu_build():
+            print("The configured package index has only the build of torch for CPUs: training will not use the GPU.")
         kept = stamp_file.read_text().splitlines() if stamp_file.exists() else []
         stamp_file.write_text("\n".join([line for line in kept if wanted.split()[0] not in line] + [wanted]) + "\n")
         print(f"Environment ready in {time.monotonic() - began:.0f} s.", flush=True)

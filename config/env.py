@@ -57,6 +57,7 @@ class AppConfig(BaseModel):
     max_concurrent_jobs: int = Field(1, ge=1)
     lease_seconds: float = Field(15.0, ge=2, le=600)
     job_memory_mb: int = Field(2048, ge=256)
+    torch: Literal["auto", "cpu", "cuda"] = "auto"
     event_retention_days: float = Field(14.0, gt=0)
     job_retention_days: float = Field(90.0, gt=0)
     system_event_retention_days: float = Field(180.0, gt=0)

@@ -67,11 +67,18 @@ def _python() -> Iterator[Finding]:
     wanted = [
         line.split("==") for line in (settings.BASE_DIR / "requirements.txt").read_text().splitlines() if "==" in line
     ]
-    other = [f"{name} {found}, not {pin}" for name, pin in wanted if (found := _installed(name)) != pin]
+    other = [
+        f"{name} {found}, not {pin}" for name, pin in wanted if (found := _installed(name)).partition("+")[0] != pin
+    ]
     if other:
         yield Finding("packages", WARN, "; ".join(other[:4]), "Run: make setup")
     else:
         yield Finding("packages", OK, f"{len(wanted)} as pinned")
+    build = _installed("torch")
+    if build.endswith("+cpu") and settings.CONFIG.torch != "cpu" and gpu_info().available:
+        yield Finding(
+            "torch", WARN, f"{build} cannot use the GPU of this machine", "Run: TERRARIUM_TORCH=cuda make setup"
+        )
 
 
 def _installed(requirement: str) -> str:

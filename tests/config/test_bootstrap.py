@@ -30,6 +30,8 @@ def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(module, "PYTHON", tmp_path / ".venv" / "bin" / "python")
+    monkeypatch.setattr(module, "DRIVER", tmp_path / "driver")
+    monkeypatch.delenv("TERRARIUM_TORCH", raising=False)
     return module
 
 
@@ -47,6 +49,7 @@ def installing(bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.Monkey
         commands = [[sys.executable, "-c", write + way, str(number)] for number, way in enumerate(ways)]
         monkeypatch.setattr(bootstrap, "ways_to_install", lambda: iter(commands))
         monkeypatch.setattr(bootstrap, "prepare_solver", lambda: note("the solver"))
+        monkeypatch.setattr(bootstrap, "install_torch", lambda build, ways: note(f"torch for {build}"))
         bootstrap.VENV.mkdir(exist_ok=True)
         try:
             bootstrap.install("requirements.txt")
@@ -114,7 +117,7 @@ def test_an_environment_counts_as_finished_only_with_its_stamp(bootstrap: Module
 def test_the_solver_compiles_once_its_packages_are_there_while_the_rest_arrives(
     bootstrap: ModuleType, installing: Callable[..., list[str]]
 ) -> None:
-    assert installing("", "") == ["0 pydantic", "the solver", "0 --requirement"]
+    assert installing("", "") == ["0 pydantic", "the solver", "torch for cpu", "0 --requirement"]
     assert not (bootstrap.VENV / "installing").exists()
 
 
@@ -122,7 +125,7 @@ def test_where_uv_fails_pip_is_tried_and_the_cause_is_said(
     installing: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = installing("sys.exit('no such mirror')", "")
-    assert said == ["0 pydantic", "1 pydantic", "the solver", "1 --requirement"]
+    assert said == ["0 pydantic", "1 pydantic", "the solver", "torch for cpu", "1 --requirement"]
     assert "uv failed (no such mirror); trying pip" in capsys.readouterr().out
 
 
@@ -181,6 +184,62 @@ def test_uv_looks_for_packages_where_pip_is_told_to(bootstrap: ModuleType) -> No
         "--find-links", "/srv/wheels",
     ]  # fmt: skip
     assert bootstrap.sources("") == []
+
+
+def test_torch_is_for_cpus_unless_there_is_a_gpu_or_somebody_says(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without = bootstrap.wanted_stamp("requirements.txt")
+    assert bootstrap.wanted_build() == "cpu"
+    bootstrap.DRIVER.touch()
+    assert bootstrap.wanted_build() == "cuda"
+    assert bootstrap.wanted_stamp("requirements.txt") != without, "another build is another environment"
+    monkeypatch.setenv("TERRARIUM_TORCH", "cpu")
+    assert bootstrap.wanted_build() == "cpu"
+    monkeypatch.setenv("TERRARIUM_TORCH", "rocm")
+    with pytest.raises(SystemExit):
+        bootstrap.wanted_build()
+    assert "Set it to cpu, cuda or auto" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("has_it", ["mirror", "pytorch", "nobody"])
+def test_the_small_torch_is_looked_for_at_the_mirror_then_at_pytorch_and_its_lack_is_said(
+    bootstrap: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    has_it: str,
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    asked = tmp_path / "asked"
+    way = ["sh", "-c", f'echo "$@" >> {asked}; case "$@" in {{}}) exit 0;; esac; exit 1', "installer"]
+    way[2] = way[2].format({"mirror": "torch*", "pytorch": "--extra*torch*", "nobody": "never"}[has_it])
+    bootstrap.install_torch("cpu", [way])
+    (pin,) = bootstrap.pins(["torch"])
+    everywhere = [f"{pin}+cpu", f"--extra-index-url {bootstrap.CPU_INDEX} {pin}+cpu"]
+    assert asked.read_text().splitlines() == (everywhere[:1] if has_it == "mirror" else everywhere)
+    assert ("may be gigabytes" in capsys.readouterr().out) == (has_it == "nobody")
+
+
+def test_the_build_for_gpus_and_other_systems_is_left_to_the_requirements(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bootstrap.install_torch("cuda", [["false"]])
+    monkeypatch.setattr(sys, "platform", "darwin")
+    bootstrap.install_torch("cpu", [["false"]])
+
+
+def test_an_environment_whose_torch_knows_no_gpu_is_replaced_once_one_is_wanted(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(bootstrap)
+    known = bootstrap.VENV / "lib/python3.11/site-packages/torch-2.13.0+cpu.dist-info"
+    known.mkdir(parents=True)
+    bootstrap.make_environment()
+    assert known.exists()
+    monkeypatch.setenv("TERRARIUM_TORCH", "cuda")
+    bootstrap.make_environment()
+    assert not known.exists()
 
 
 def test_two_set_ups_of_one_folder_take_turns(bootstrap: ModuleType) -> None:

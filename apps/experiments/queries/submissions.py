@@ -9,6 +9,9 @@ from apps.experiments.models import TaskSubmission
 
 _HEAVY = ("predictions", "metadata")
 
+BEST_FIRST = (F("score").desc(nulls_last=True), "processing_time_ms", "-submission_id")
+"""Solved, then nearly, then by effort."""
+
 
 def submissions_filtered(
     *,
@@ -38,12 +41,11 @@ def submissions_filtered(
 
 
 def submissions_of_task(*, task_id: str) -> QuerySet[TaskSubmission]:
-    """A task's submissions, best first: solved, then nearly, then by effort."""
+    """A task's submissions with the runs they are from."""
     return (
         TaskSubmission.objects.filter(task_id=task_id)
         .select_related("run", "solve", "user")
         .defer("metadata", "run__task_ids", "run__metrics", "run__strategy_config", "run__seeds", "run__error_log")
-        .order_by(F("score").desc(nulls_last=True), "processing_time_ms", "-submission_id")
     )
 
 

@@ -81,22 +81,30 @@ def cell_rows(solves: Iterable[Solve], base: str, query: str = "") -> SafeString
     return mark_safe("".join(_cell_row(solve, base, query) for solve in solves))  # noqa: S308 - escaped in the parts
 
 
-def _cell_row(solve: Solve, base: str, query: str) -> str:
+def live_cell_rows(solves: Iterable[Solve], base: str) -> str:
+    """Rows for a live page: those it does not show are passed over. In a template, for a row stands in nothing else."""
+    rows = "".join(_cell_row(solve, base, "", ' hx-swap-oob="true" class="flash"') for solve in solves)
+    return f"<template>{rows}</template>" if rows else ""
+
+
+def _cell_row(solve: Solve, base: str, query: str, marks: str = "") -> str:
     symbol, ended = symbol_of(solve), solve.finished_at is not None
+    strategy = escape(title_of(solve.strategy))
     figures = (
-        words.effort(solve.core_seconds if ended else None),
         words.money(solve.dollars if ended else None),
         words.energy(solve.joules if ended else None),
         str(solve.tries),
     )
     return (
-        f'<tr><td class="cell-main"><a class="row-link mono" href="{base}cells/{solve.position}/{query}">'
-        f"{escape(solve.task_id)}</a></td><td>{escape(title_of(solve.strategy))}</td>"
-        f'<td class="num">{solve.seed}</td><td class="fit"><span class="result cell-{symbol}">'
+        f'<tr id="r{solve.position}"{marks}><td class="cell-main"><a class="row-link mono" href="{base}cells/{solve.position}/{query}">'
+        f'{escape(solve.task_id)}</a><div class="small muted ellipsis only-narrow">{strategy} · seed {solve.seed}</div></td>'
+        f'<td class="only-wide">{strategy}</td><td class="num only-wide">{solve.seed}</td>'
+        f'<td class="fit"><span class="result cell-{symbol}">'
         f'<svg class="legend-mark" viewBox="0 0 16 16" aria-hidden="true"><use href="#m-{symbol}"/></svg>'
         f'<span class="ink">{escape(words_of(solve))}</span></span></td>'
-        + "".join(f'<td class="num">{figure}</td>' for figure in figures)
-        + f'<td class="num muted">{ago(solve.finished_at)}</td></tr>'
+        f'<td class="num">{words.effort(solve.core_seconds if ended else None)}</td>'
+        + "".join(f'<td class="num only-wide">{figure}</td>' for figure in figures)
+        + f'<td class="num muted only-wide">{ago(solve.finished_at)}</td></tr>'
     )
 
 

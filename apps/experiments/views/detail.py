@@ -4,49 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.paginator import Paginator
-from django.db.models import Case, F, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from apps.core.access import member, page_role
 from apps.experiments import charts, queries, services
+from apps.experiments.cell_list import CELLS
 from apps.experiments.cell_page import Looking, looking_of
-from apps.experiments.models import ExperimentRun, Solve, SolveStatus
+from apps.experiments.models import Solve
 from apps.experiments.page import RunPage, run_page, tabs
-from apps.experiments.queries.figures import NOTHING_FOUND
 from apps.experiments.queries.matrix import ORDERS
 from apps.experiments.strategies import title_of
-
-
-def _measured(column: str) -> Case:
-    """What a cell used, null until it has ended: 0 would sort among the cheapest."""
-    return Case(When(finished_at__isnull=False, then=F(column)))
-
-
-CELL_SORTS: dict[str, tuple[Any, ...]] = {
-    "task": ("position",),
-    "-task": ("-position",),
-    "score": (F("score").asc(nulls_last=True), "position"),
-    "-score": (F("score").desc(nulls_last=True), "position"),
-    "effort": (_measured("core_seconds").asc(nulls_last=True), "position"),
-    "-effort": (_measured("core_seconds").desc(nulls_last=True), "position"),
-    "cost": (_measured("dollars").asc(nulls_last=True), "position"),
-    "-cost": (_measured("dollars").desc(nulls_last=True), "position"),
-    "finished": (F("finished_at").asc(nulls_last=True), "position"),
-    "-finished": (F("finished_at").desc(nulls_last=True), "position"),
-}
-RESULTS: dict[str, tuple[str, Q]] = {
-    "exact": ("Solved", Q(score=1.0)),
-    "partial": ("Partly solved", Q(score__gt=0, score__lt=1)),
-    "wrong": ("Wrong answer", Q(status=SolveStatus.COMPLETED, score=0) & ~Q(error_type=NOTHING_FOUND)),
-    "nothing": ("Found nothing", Q(error_type=NOTHING_FOUND)),
-    "error": ("Failed", Q(status__in=[SolveStatus.FAILED, SolveStatus.TIMEOUT])),
-    "waiting": ("Waiting or running", Q(status__in=[SolveStatus.PENDING, SolveStatus.RUNNING])),
-    "cancelled": ("Cancelled", Q(status=SolveStatus.CANCELLED)),
-}
-PAGE_SIZE = 50
 
 
 def read_page(request: HttpRequest, experiment_id: str) -> RunPage:
@@ -57,18 +26,21 @@ def read_page(request: HttpRequest, experiment_id: str) -> RunPage:
     return run_page(experiment=experiment, number=number, user=member(request))
 
 
-def show(request: HttpRequest, page: RunPage, tab: str, more: dict[str, Any]) -> HttpResponse:
-    """The page around one tab."""
-    context = {
+def _around(page: RunPage, tab: str) -> dict[str, Any]:
+    """What the page shows around one of its tabs."""
+    return {
         "page": page,
         "experiment": page.experiment,
         "run": page.run,
         "tab": tab,
         "tabs": tabs(page),
         "live_key": f"{page.key}:{tab}",
-        **more,
     }
-    return render(request, f"experiments/{tab}.html", context)
+
+
+def show(request: HttpRequest, page: RunPage, tab: str, more: dict[str, Any]) -> HttpResponse:
+    """The page around one tab."""
+    return render(request, f"experiments/{tab}.html", {**_around(page, tab), **more})
 
 
 def _orders(looking: Looking) -> list[dict[str, Any]]:
@@ -134,42 +106,14 @@ def curves(request: HttpRequest, experiment_id: str) -> HttpResponse:
 def tasks(request: HttpRequest, experiment_id: str) -> HttpResponse:
     """Every cell as a line of a table."""
     page = read_page(request, experiment_id)
-    chosen = {name: request.GET.get(name, "")[:100] for name in ("q", "result", "strategy", "sort")}
-    sort = chosen["sort"] if chosen["sort"] in CELL_SORTS else "task"
-    strategies = sorted(page.run.strategy_config) if page.run else []
-    more = {
-        "chosen": chosen,
-        "sort": sort,
-        "base": f"/experiments/{page.experiment.pk}/",
-        "page_obj": Paginator(_cells(page.run, chosen, sort), PAGE_SIZE).get_page(request.GET.get("page")),
-        "filters": [
-            {
-                "name": "result",
-                "label": "Result",
-                "value": chosen["result"],
-                "options": [(key, label) for key, (label, _) in RESULTS.items()],
-            },
-            {
-                "name": "strategy",
-                "label": "Strategy",
-                "value": chosen["strategy"],
-                "options": [(name, title_of(name)) for name in strategies],
-            },
-        ],
-        "keep": [("run", page.run.number)] if page.run and not page.is_latest else [],
-    }
-    return show(request, page, "tasks", more)
-
-
-def _cells(run: ExperimentRun | None, chosen: dict[str, str], sort: str) -> QuerySet[Solve]:
-    found = Solve.objects.filter(run=run) if run else Solve.objects.none()
-    if chosen["q"].strip():
-        found = found.filter(task__task_id__icontains=chosen["q"].strip())
-    if chosen["result"] in RESULTS:
-        found = found.filter(RESULTS[chosen["result"]][1])
-    if chosen["strategy"]:
-        found = found.filter(strategy=chosen["strategy"])
-    return found.order_by(*CELL_SORTS[sort])
+    run = page.run
+    listing = CELLS.read(
+        request,
+        rows=Solve.objects.filter(run=run) if run else Solve.objects.none(),
+        options={"strategy": [(name, title_of(name)) for name in sorted(run.strategy_config)] if run else []},
+        more={"base": f"/experiments/{page.experiment.pk}/", "query": page.query},
+    )
+    return CELLS.respond(request, "experiments/tasks.html", listing, **_around(page, "tasks"))
 
 
 @page_role("viewer")

@@ -191,16 +191,6 @@ def test_page_numbers_keep_the_query_and_leave_gaps() -> None:
     assert links[0]["url"] == "?status=failed&page=1"
 
 
-def test_a_column_is_sorted_the_other_way_by_a_second_click_and_starts_on_page_one() -> None:
-    request = RequestFactory().get("/x/?q=a&sort=name&page=4")
-    html = Template('{% load ui %}{% sort_header "name" "Name" %}{% sort_header "cost" "Cost" first="desc" %}').render(
-        Context({"request": request})
-    )
-    assert 'aria-sort="ascending"' in html
-    assert 'href="?q=a&amp;sort=-name"' in html
-    assert 'href="?q=a&amp;sort=-cost"' in html
-
-
 def test_text_in_a_component_is_escaped() -> None:
     html = Template('{% load ui %}{% dialog id="d" title=title %}{{ title }}{% enddialog %}').render(
         Context({"title": "<b>"})

@@ -54,7 +54,7 @@ def test_from_a_task(client: Client, viewer: User) -> None:
     assert 'value="Task a"' in body
     assert re.search(r'name="how" value="list"[^>]* checked', body)
     assert (
-        "/experiments/new/" not in text(client_of(viewer).get("/tasks/lab:b/submissions/")).split('id="submissions"')[1]
+        "/experiments/new/" not in text(client_of(viewer).get("/tasks/lab:b/submissions/")).split('id="task-tabs"')[1]
     )
 
 

@@ -8,9 +8,8 @@ from django.http import HttpRequest
 from ninja import Query
 from ninja.responses import Status
 
-from apps.core.access import require_role
+from apps.core.access import member
 from apps.core.api.schemas import SuccessResponse
-from apps.core.models import Role
 from apps.core.pagination import Page, paginate
 from apps.tasks import queries, schemas, services
 from apps.tasks.api.router import router
@@ -26,7 +25,7 @@ def list_families(request: HttpRequest, paging: Query[schemas.FamilyQuery]) -> A
 @router.post("/families", response={201: schemas.FamilyOut}, summary="Make a family (curators)")
 def create_family(request: HttpRequest, body: schemas.FamilyIn) -> Any:
     """Names are unique."""
-    by = require_role(request.user, Role.CURATOR)
+    by = member(request)
     family = services.family_create(**body.model_dump(), by=by)
     return Status(201, schemas.family_out(queries.family_get(family.pk)))
 
@@ -40,7 +39,7 @@ def get_family(request: HttpRequest, family_id: str) -> Any:
 @router.patch("/families/{family_id}", response=schemas.FamilyOut, summary="Change a family (curators)")
 def change_family(request: HttpRequest, family_id: str, body: schemas.FamilyChange) -> Any:
     """What is left out stays."""
-    by = require_role(request.user, Role.CURATOR)
+    by = member(request)
     queries.family_get(family_id)
     services.family_update(family_id=family_id, by=by, **body.model_dump(exclude_none=True))
     return schemas.family_out(queries.family_get(family_id))
@@ -49,7 +48,7 @@ def change_family(request: HttpRequest, family_id: str, body: schemas.FamilyChan
 @router.delete("/families/{family_id}", response=SuccessResponse, summary="Delete a family (curators)")
 def delete_family(request: HttpRequest, family_id: str) -> Any:
     """Its tasks stay, in none."""
-    by = require_role(request.user, Role.CURATOR)
+    by = member(request)
     family = queries.family_get(family_id)
     services.family_delete(family_id=family_id, by=by)
     return {"message": f"Family {family.family_name} is gone; its tasks stay."}

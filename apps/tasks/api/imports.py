@@ -12,11 +12,11 @@ from django.http import HttpRequest
 from ninja import File, Form, UploadedFile
 from ninja.responses import Status
 
-from apps.core.access import require_role
+from apps.core.access import member
 from apps.core.api.base import judges_double_keys
 from apps.core.api.schemas import SuccessResponse
 from apps.core.errors import Invalid, TooLarge
-from apps.core.models import Role, User
+from apps.core.models import User
 from apps.core.uploads import Part, upload_problem
 from apps.tasks import import_schemas as schemas
 from apps.tasks.api.router import router
@@ -38,7 +38,7 @@ def import_tasks(request: HttpRequest, body: schemas.ImportIn) -> Any:
 
     202: it is a job; follow it at `/imports/{import_id}`.
     """
-    by = require_role(request.user, Role.CURATOR)
+    by = member(request)
     if bool(body.sets) == bool(body.tasks or body.solutions):
         raise Invalid("Send either `sets` or `tasks` (with `solutions` where they come apart).", field="tasks")
     if body.sets:
@@ -53,14 +53,14 @@ def import_files(request: HttpRequest, files: File[list[UploadedFile]], where: F
 
     202: there is much of it; follow it at `/imports/{import_id}`.
     """
-    by = require_role(request.user, Role.CURATOR)
+    by = member(request)
     return _import(_sent(request, files, where.paths), where, by)
 
 
 @router.post("/imports", response={201: schemas.ImportStateOut}, summary="Upload task files for a look (curators)")
 def upload(request: HttpRequest, files: File[list[UploadedFile]], where: Form[schemas.UploadIn]) -> Any:
     """Nothing is imported before it is confirmed. What is large is read by a job: `state` is `reading` until then."""
-    by = require_role(request.user, Role.CURATOR)
+    by = member(request)
     record = imports.import_begin(
         files=_sent(request, files, where.paths),
         dataset=where.dataset,
@@ -74,7 +74,7 @@ def upload(request: HttpRequest, files: File[list[UploadedFile]], where: Form[sc
 @router.get("/imports/{import_id}", response=schemas.ImportStateOut, summary="An import as it stands (curators)")
 def get_import(request: HttpRequest, import_id: str) -> Any:
     """One's own. While it is `ready`, with what it would do to each task."""
-    return _state(imports.import_get(import_id=import_id, by=require_role(request.user, Role.CURATOR)))
+    return _state(imports.import_get(import_id=import_id, by=member(request)))
 
 
 @router.post(
@@ -82,14 +82,14 @@ def get_import(request: HttpRequest, import_id: str) -> Any:
 )
 def choose(request: HttpRequest, import_id: str, body: schemas.ImportChoices) -> Any:
     """Splits of groups, names, and what stays out; the answer is the new preview."""
-    by = require_role(request.user, Role.CURATOR)
+    by = member(request)
     return _state(imports.import_choose(import_id=import_id, by=by, choices=body.model_dump()))
 
 
 @router.post("/imports/{import_id}/confirm", response=_IMPORTED, summary="Import an upload (curators)")
 def confirm(request: HttpRequest, import_id: str) -> Any:
     """As its preview says, without what has problems. 202: many tasks, by a job."""
-    by = require_role(request.user, Role.CURATOR)
+    by = member(request)
     done = imports.import_confirm(import_id=import_id, by=by)
     return schemas.import_out(done) if isinstance(done, ImportReport) else _accepted(done)
 
@@ -97,7 +97,7 @@ def confirm(request: HttpRequest, import_id: str) -> Any:
 @router.delete("/imports/{import_id}", response=SuccessResponse, summary="Drop an upload (curators)")
 def discard(request: HttpRequest, import_id: str) -> Any:
     """Before it has been imported; a job that works on it is cancelled."""
-    imports.import_discard(import_id=import_id, by=require_role(request.user, Role.CURATOR))
+    imports.import_discard(import_id=import_id, by=member(request))
     return {"message": "The upload is dropped; nothing was imported."}
 
 

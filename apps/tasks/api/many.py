@@ -8,9 +8,8 @@ from django.http import HttpRequest
 from ninja import Query
 from ninja.responses import Status
 
-from apps.core.access import require_role
+from apps.core.access import member
 from apps.core.api.schemas import SuccessResponse
-from apps.core.models import Role
 from apps.core.pagination import Page, PageQuery
 from apps.tasks import queries, schemas, services
 from apps.tasks.api.content import parsed
@@ -35,7 +34,7 @@ def list_tasks(request: HttpRequest, filters: Query[schemas.TaskFilter], paging:
 @router.post("", response={201: schemas.TaskOut}, summary="Add a task (curators)")
 def create_task(request: HttpRequest, body: schemas.TaskCreate) -> Any:
     """Refuses an id that is taken: use PATCH, or import."""
-    by = require_role(request.user, Role.CURATOR)
+    by = member(request)
     task = services.task_create(
         content=parsed(body, body.raw_id),
         dataset=body.dataset,
@@ -64,7 +63,7 @@ def leaks(request: HttpRequest, training: Query[schemas.SplitName], evaluation: 
 @router.post("/difficulty", response=SuccessResponse, summary="Judge tasks (curators)")
 def set_difficulty(request: HttpRequest, body: schemas.DifficultyIn) -> Any:
     """Their families' average follows."""
-    by = require_role(request.user, Role.CURATOR)
+    by = member(request)
     changed = services.difficulty_set(task_ids=body.task_ids, difficulty=body.difficulty_level, by=by)
     return {"message": f"{changed:,} tasks changed.", "data": {"changed": changed}}
 
@@ -72,6 +71,6 @@ def set_difficulty(request: HttpRequest, body: schemas.DifficultyIn) -> Any:
 @router.post("/family", response=SuccessResponse, summary="Put tasks in a family (curators)")
 def assign_family(request: HttpRequest, body: schemas.FamilyAssignIn) -> Any:
     """Null takes them out of theirs."""
-    by = require_role(request.user, Role.CURATOR)
+    by = member(request)
     changed = services.family_assign(task_ids=body.task_ids, family_id=body.family_id, by=by)
     return {"message": f"{changed:,} tasks moved.", "data": {"changed": changed}}

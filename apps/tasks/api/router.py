@@ -1,4 +1,4 @@
-"""The router every module here adds its endpoints to."""
+"""The router every module here adds its endpoints to. Who may write is decided by the services, for every door alike."""
 
 from __future__ import annotations
 

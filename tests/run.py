@@ -61,7 +61,7 @@ def run_pytest(label: str, arguments: Sequence[str], extra: dict[str, str], outc
         # A database in a file, not in memory: only then can two connections meet, as they do in use.
         environment |= {"TERRARIUM_STORAGE_ROOT": storage, "TEST_SQLITE_PATH": f"{storage}/test.sqlite3", **extra}
         counts = Path(storage) / "counts.xml"
-        command = [sys.executable, "-m", "pytest", f"--junit-xml={counts}", *arguments]
+        command = [sys.executable, "-m", "pytest", "-p", "tests.own_redis", f"--junit-xml={counts}", *arguments]
         code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         add_counts(counts, outcome)
     outcome.broken |= code != 0

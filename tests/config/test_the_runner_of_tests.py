@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import run, services
+from tests.own_redis import own
 from tests.run import Outcome
 
 SUITE = """
@@ -69,3 +70,15 @@ def test_servers_that_are_given_are_used_instead_of_private_ones(monkeypatch: py
     monkeypatch.setenv("TEST_REDIS_URL", "redis://cache/0")
     with run.production(Outcome()) as extra:
         assert extra == {"DATABASE_URL": "postgresql://u@db/x", "REDIS_URL": "redis://cache/0"}
+
+
+@pytest.mark.parametrize(
+    ("url", "worker", "expected"),
+    [
+        ("redis://127.0.0.1:6379/0", "gw1", "redis://127.0.0.1:6379/1"),
+        ("redis://127.0.0.1:6379", "gw0", "redis://127.0.0.1:6379/0"),
+        ("redis://:secret@cache/15", "gw2", "redis://:secret@cache/1"),
+    ],
+)
+def test_processes_that_test_side_by_side_share_no_redis_database(url: str, worker: str, expected: str) -> None:
+    assert own(url, worker) == expected

@@ -16,8 +16,10 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models.expressions import ExpressionWrapper
+from django.db.models.functions import Now
 
 from apps.core.artefacts.store import store
+from apps.core.artefacts.writing import OCTETS
 from apps.core.engine.artefacts import Kept, Store
 from apps.core.models import Artefact, ArtefactPart
 from apps.core.references import unreferenced
@@ -101,7 +103,17 @@ def _delete_rows(chosen: list[str], cutoff: ExpressionWrapper[Any]) -> list[str]
 
 
 def _remove(kept: Store, sha256: str, seconds: float, done: Collected) -> None:
-    freed = kept.remove_if_old(sha256, seconds=seconds, needed=Artefact.objects.filter(pk=sha256).exists)
+    """Remove a file that has no row, and hold its place among the rows meanwhile.
+
+    The placeholder is never committed. It waits for whoever is writing the same row down at this moment, and makes who
+    comes later wait: so no file goes whose row is there, however long either of us was held up before.
+    """
+    with transaction.atomic():
+        _, is_free = Artefact.objects.get_or_create(
+            pk=sha256, defaults={"size": 0, "media_type": OCTETS, "created_at": Now(), "renewed_at": Now()}
+        )
+        freed = kept.remove_if_old(sha256, seconds=seconds) if is_free else None
+        transaction.set_rollback(is_free)
     if freed is not None:
         done.files += 1
         done.bytes += freed

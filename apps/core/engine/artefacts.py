@@ -22,7 +22,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NewType, Protocol
@@ -257,19 +257,15 @@ class Store:
             os.utime(self.path(name))
         return size
 
-    def remove_if_old(self, sha256: str, *, seconds: float, needed: Callable[[], bool] = lambda: False) -> int | None:
-        """Remove a file nobody put or renewed for so long. Returns the bytes that became free, or None if it stays.
-
-        `needed()` is asked last, while nothing can be put in place: a remover that was held up for longer than
-        `seconds` after it had decided would otherwise remove what was put, and referred to, meanwhile.
-        """
+    def remove_if_old(self, sha256: str, *, seconds: float) -> int | None:
+        """Remove a file nobody put or renewed for so long. Returns the bytes that became free, or None if it stays."""
         name = digest(sha256)
         with self._locked(fcntl.LOCK_EX):
             try:
                 found = self._look(name)
             except NoSuchFile:
                 return None
-            if self.now() - found.st_mtime < seconds or needed():
+            if self.now() - found.st_mtime < seconds:
                 return None
             self.path(name).unlink(missing_ok=True)
         return found.st_size

@@ -242,3 +242,30 @@ def test_collectors_and_writers_at_once_lose_nothing(shared_database: str) -> No
     artefacts.artefacts_collect(grace_seconds=0)
     assert not Artefact.objects.exists()
     assert list(artefacts.store().files()) == []
+
+
+def test_a_writer_slower_than_the_grace_keeps_its_file(shared_database: str) -> None:
+    """Its row is not committed yet, so nobody sees it: the collector waits for it instead of taking the file."""
+    recorded, collected = threading.Event(), threading.Event()
+    stored = artefacts.artefact_store(source=[b"slow"])
+
+    def collect() -> None:
+        recorded.wait()
+        try:
+            artefacts.artefacts_collect(grace_seconds=0)
+        finally:
+            connection.close()
+            collected.set()
+
+    collector = threading.Thread(target=collect)
+    collector.start()
+    holder = kept(b"holder").pk
+    with transaction.atomic():
+        file = artefacts.artefact_record(stored=stored)
+        ArtefactPart.objects.create(folder_id=holder, name="slow", file=file)
+        Artefact.objects.filter(pk=holder).update(renewed_at=timezone.now() + LONG_AGO)
+        recorded.set()
+        assert not collected.wait(0.3)
+    collector.join()
+    close_old_connections()
+    assert artefacts.artefact_open(Artefact.objects.get(pk=stored.sha256)).read() == b"slow"

@@ -9,6 +9,7 @@ from apps.core.api.base import TerrariumAPI
 from apps.core.api_auth import BearerAuth, SessionAuth
 from apps.experiments.api import router as experiments_router
 from apps.tasks.api import router as tasks_router
+from apps.training.api import router as training_router
 
 api = TerrariumAPI(
     title="Terrarium",
@@ -22,3 +23,4 @@ api = TerrariumAPI(
 api.add_router("", core_router)
 api.add_router("/tasks", tasks_router)
 api.add_router("/experiments", experiments_router)
+api.add_router("/training", training_router)

@@ -85,6 +85,7 @@ INSTALLED_APPS = [
     "apps.tasks",
     "apps.carbon",
     "apps.experiments",
+    "apps.training",
     "apps.lab",
     "workers",
 ]

@@ -26,6 +26,7 @@ urlpatterns = [
     path("", include("apps.lab.urls")),
     path("tasks/", include("apps.tasks.urls")),
     path("experiments/", include("apps.experiments.urls")),
+    path("training/", include("apps.training.urls")),
 ]
 
 handler400 = "apps.core.views.errors.bad_request"

@@ -14,8 +14,8 @@ _lock = threading.Lock()
 _last = 0
 
 
-def new_id(prefix: str) -> str:
-    """`<prefix>_<26 characters>`: milliseconds since 1970 (48 bits) then 82 random bits, in Crockford base 32.
+def new_id(prefix: str, mark: str = "_") -> str:
+    """`<prefix>_<26 characters>`, or with another mark between: milliseconds since 1970 (48 bits) then 82 random bits, in Crockford base 32.
 
     Those of one process ascend, also within a millisecond and when the clock is set back.
     """
@@ -29,7 +29,7 @@ def new_id(prefix: str) -> str:
     for _ in range(26):
         digits.append(_ALPHABET[value & 31])
         value >>= 5
-    return f"{prefix}_{''.join(reversed(digits))}"
+    return f"{prefix}{mark}{''.join(reversed(digits))}"
 
 
 new_user_id = partial(new_id, "user")
@@ -42,3 +42,5 @@ new_solve_id = partial(new_id, "solve")
 new_submission_id = partial(new_id, "sub")
 new_family_id = partial(new_id, "fam")
 new_import_id = partial(new_id, "import")
+new_dataset_id = partial(new_id, "dataset", "-")
+new_upload_id = partial(new_id, "upload")

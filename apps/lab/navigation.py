@@ -29,6 +29,7 @@ AREAS: tuple[Area, ...] = (
     Area("Observatory", "/", "observatory"),
     Area("Tasks", "/tasks/", "tasks"),
     Area("Experiments", "/experiments/", "experiments"),
+    Area("Training", "/training/", "training", (Place("Datasets", "/training/datasets/"),)),
     Area(
         "System",
         "/system/",

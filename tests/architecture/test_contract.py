@@ -55,6 +55,7 @@ FIELDS = {
     "experiments.ExperimentRun": "run_id experiment_name task_ids strategy_config metrics status started_at completed_at error_log",
     "experiments.Experiment": "experiment_id name description hypothesis strategy_configs results insights created_at updated_at",
     "tasks.ArcTask": "task_id task_source difficulty_level train_examples test_input test_output family metadata created_at",
+    "training.Dataset": "dataset_id name description size_bytes format num_samples created_at statistics",
     "core.Job": "job_id kind queue status attempt lease_expires_at priority fair_tag progress",
     "core.JobAttempt": "job number worker outcome cpu_seconds wall_seconds peak_memory_mb",
     "core.JobEvent": "job seq type payload at",
@@ -112,7 +113,7 @@ def test_the_full_text_index_of_system_events_exists() -> None:
 
 def test_every_named_constraint_says_where_it_stands() -> None:
     for model in apps.get_models():
-        if model._meta.app_label not in {"core", "tasks", "experiments", "carbon"}:
+        if model._meta.app_label not in {"core", "tasks", "experiments", "carbon", "training"}:
             continue
         for constraint in model._meta.constraints:
             assert constraint.name.startswith(f"{model._meta.app_label}_"), f"{model.__name__}: {constraint.name}"

@@ -21,6 +21,7 @@ from apps.core.models import JobEvent, User
 from apps.core.system_events import system_event_record
 from apps.core.views.people import PEOPLE
 from apps.lab.samples import SAMPLE_LIST
+from apps.training.models import Dataset
 
 from .conftest import People, make_cells, make_experiment, make_job, make_task, results_of
 
@@ -64,6 +65,10 @@ def _member(people: People) -> None:
     User.objects.create(username=f"member{next(numbers)}", role="researcher")
 
 
+def _dataset(people: People) -> None:
+    Dataset.objects.create(name=f"Sums {next(numbers)}", owner=people.owner)
+
+
 MAKERS: dict[str, Callable[[People], Any]] = {
     "jobs": _job,
     "events": _event,
@@ -71,6 +76,7 @@ MAKERS: dict[str, Callable[[People], Any]] = {
     "experiments": _experiment,
     "gallery": _task,
     "people": _member,
+    "datasets": _dataset,
 }
 """One more row of each list. A new list says here how a row of it is made."""
 

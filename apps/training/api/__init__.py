@@ -1,0 +1,9 @@
+"""JSON API of the training app."""
+
+from __future__ import annotations
+
+from apps.training.api.router import router
+
+from apps.training.api import datasets  # isort: skip
+
+__all__ = ["datasets", "router"]

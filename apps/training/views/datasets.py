@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
 from apps.core.access import page_role
 from apps.training.lists import DATASETS
 from apps.training.queries import datasets as queries
+
+
+@page_role("viewer")
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """Where the area begins."""
+    return redirect("training:datasets")
 
 
 @page_role("viewer")

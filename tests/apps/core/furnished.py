@@ -17,6 +17,7 @@ from apps.tasks.engine.intake.archives import Source
 from apps.tasks.models import ArcTask, TaskFamily, TaskSource
 from apps.tasks.services import tasks_import
 from apps.tasks.services.imports import import_begin
+from apps.training.models import Dataset
 
 from .conftest import People
 
@@ -61,7 +62,9 @@ def furnish(people: People) -> dict[str, str]:
     )
     key, _text = api_key_create(owner=people.owner, name="a key", scopes=["read"])
     job = Job.objects.filter(owner=people.owner, status="queued").order_by("job_id")[0]
+    dataset = Dataset.objects.create(name="Sums", owner=people.owner)
     return {
+        "dataset_id": dataset.pk,
         "task_id": "lab:a",
         "family_id": family.pk,
         "import_id": ready.pk,

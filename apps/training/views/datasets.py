@@ -13,7 +13,7 @@ from apps.training.queries import datasets as queries
 
 @page_role("viewer")
 @require_GET
-def home(request: HttpRequest) -> HttpResponse:
+def home(_request: HttpRequest) -> HttpResponse:
     """Where the area begins."""
     return redirect("training:datasets")
 

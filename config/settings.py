@@ -96,7 +96,7 @@ MIDDLEWARE = [
     "apps.core.staticfiles.CompressionMiddleware",
     "apps.core.middleware.SecurityHeadersMiddleware",
     "apps.core.middleware.FailuresMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "apps.core.sessions.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "apps.core.middleware.FormGateMiddleware",
@@ -134,7 +134,7 @@ _PRAGMAS = """
 
 def _sqlite(path: Path) -> dict[str, Any]:
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "apps.core.databases.sqlite",
         "NAME": path,
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
@@ -148,7 +148,7 @@ def _sqlite(path: Path) -> dict[str, Any]:
 def _postgres(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "apps.core.databases.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
@@ -156,7 +156,10 @@ def _postgres(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
-            "pool": {"min_size": 1, "max_size": 16, "timeout": 10},
+            # Waited for again while the server answers: see the backend. A pool that gave up soon tries anew when asked.
+            "pool": {"min_size": 1, "max_size": 16, "timeout": 1.5, "reconnect_timeout": 2},
+            "connect_timeout": 2,
+            "tcp_user_timeout": 10_000,
             "options": "-c jit=off",  # compiling a statement takes longer than any of ours
             **dict(parse_qsl(parts.query)),
         },
@@ -171,9 +174,7 @@ else:
 
 AUTH_USER_MODEL = "core.User"
 AUTHENTICATION_BACKENDS = ["apps.core.accounts.backend.RoleBackend"]
-READ_WHOLE_MAX = 2_621_440  # of a body that is one text: JSON, or a form without files
-DATA_UPLOAD_MAX_MEMORY_SIZE = 33_554_432  # of the fields beside files: tasks are pasted, folders tell where files lay
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000  # by program, each of 20,000 files says in a field where it lay
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # of a body that is read whole, JSON or a form; files come in beside it
 LOGIN_URL = "core:login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "core:login"

@@ -9,7 +9,6 @@ import socket
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from kombu.connection import Connection
 
+from apps.core.disk import NEEDED_MB, is_read_only, trouble_of, writing_trouble
 from apps.core.health import GIB, LOW_DISK_GB, cache_answers, gpu_info
 from apps.core.models import Worker
 
@@ -32,6 +32,8 @@ OK, WARN, FAIL = "ok", "warn", "fail"
 _WORKER_SEEN_WITHIN = timedelta(seconds=60)
 _CLOCK_TOLERANCE_SECONDS = 2.0
 _BROKER_SECONDS = 5.0
+_READ = "Read the message; then ask again."
+_MAKE_ROOM = "Make room (old files under the storage folder, a larger disk), or mount it for writing; then ask again."
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,14 @@ def examine() -> list[Finding]:
             findings.extend(check())
         except Exception as error:
             name = check.__name__.strip("_").replace("_", " ")
-            findings.append(
-                Finding(name, FAIL, f"{type(error).__name__}: {error}", "Read the message; then ask again.")
-            )
+            findings.append(_of_disk(name, error) or Finding(name, FAIL, f"{type(error).__name__}: {error}", _READ))
     return findings
+
+
+def _of_disk(name: str, error: Exception) -> Finding | None:
+    """A finding in the disk's words, when it is the disk's doing."""
+    trouble = trouble_of(error)
+    return Finding(name, FAIL, trouble.message, _MAKE_ROOM) if trouble is not None else None
 
 
 def _python() -> Iterator[Finding]:
@@ -106,7 +112,8 @@ def _database() -> Iterator[Finding]:
             cursor.execute("SELECT version()" if connection.vendor == "postgresql" else "SELECT sqlite_version()")
             version = str(cursor.fetchone()[0]).split(" on ")[0]
     except DatabaseError as error:
-        yield Finding("database", FAIL, f"It does not answer: {error}", "Start it, or correct DATABASE_URL.")
+        told = f"It does not answer: {error}"
+        yield _of_disk("database", error) or Finding("database", FAIL, told, "Start it, or correct DATABASE_URL.")
         return
     yield Finding("database", OK, f"{connection.vendor} {version}")
     executor = MigrationExecutor(connection)
@@ -138,7 +145,8 @@ def _broker() -> Iterator[Finding]:
         remedy = (
             "Start Redis, or correct REDIS_URL." if settings.CONFIG.redis_url else f"Make {settings.VAR_DIR} writable."
         )
-        yield Finding("broker", FAIL, f"A message did not come back: {type(error).__name__} {error}", remedy)
+        told = f"A message did not come back: {type(error).__name__} {error}"
+        yield _of_disk("broker", error) or Finding("broker", FAIL, told, remedy)
         return
     if came_back:
         yield Finding(
@@ -152,27 +160,28 @@ def _broker() -> Iterator[Finding]:
 
 def _storage() -> Iterator[Finding]:
     folder = settings.VAR_DIR
-    try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix="doctor-") as file:
-            file.write(b"x")
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        yield Finding(
-            "storage",
-            FAIL,
-            f"{folder} cannot be written: {error}",
-            f"Give this user the folder: chown -R {os.getuid()} {folder}",
-        )
-        return
-    yield Finding("storage", OK, f"{folder} is writable")
-    free = shutil.disk_usage(folder).free / GIB
-    if free < LOW_DISK_GB:
-        yield Finding(
-            "disk", WARN, f"{free:.1f} GB free", "Make room: old files under the storage folder, or a larger disk."
-        )
+    trouble = writing_trouble()
+    if trouble is None:
+        yield Finding("storage", OK, f"{folder} is writable")
+    elif folder.is_dir() and not os.access(folder, os.W_OK) and not is_read_only(folder):
+        remedy = f"Give this user the folder: chown -R {os.getuid()} {folder}"
+        yield Finding("storage", FAIL, f"{folder} cannot be written by this user.", remedy)
     else:
-        yield Finding("disk", OK, f"{free:.1f} GB free")
+        yield Finding("storage", FAIL, f"{folder}: {trouble.message}", _MAKE_ROOM)
+    yield from _disk(folder)
+
+
+def _disk(folder: Path) -> Iterator[Finding]:
+    if not folder.is_dir():
+        return
+    free = shutil.disk_usage(folder).free
+    room = f"{free / GIB:.1f} GB free" if free >= GIB else f"{free / 2**20:.0f} MB free"
+    if free < NEEDED_MB * 2**20:
+        yield Finding("disk", FAIL, f"{room}; at least {NEEDED_MB} MB are needed", _MAKE_ROOM)
+    elif free / GIB < LOW_DISK_GB:
+        yield Finding("disk", WARN, room, _MAKE_ROOM)
+    else:
+        yield Finding("disk", OK, room)
 
 
 def _secrets() -> Iterator[Finding]:

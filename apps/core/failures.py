@@ -32,6 +32,7 @@ from apps.core.errors import (
     Invalid,
     MethodNotAllowed,
     NotFound,
+    StorageFull,
     TerrariumError,
     Throttled,
     TooLarge,
@@ -58,9 +59,10 @@ _BY_STATUS: dict[int, type[TerrariumError]] = {
         UnsupportedMedia,
         Throttled,
         Unavailable,
+        StorageFull,
     )
 }
-_TOO_LARGE = "There is more in the fields of this form than we take in. Send long text as a file, or in parts."
+_STOPPING_OR_STARTING = ("57P0", "08")
 _WORDS = {
     400: "The request cannot be read.",
     401: "Sign in, or send an API key or token as `Authorization: Bearer`.",
@@ -71,6 +73,7 @@ _WORDS = {
     415: "Send the body as application/json.",
     429: "Too many requests.",
     503: "Something we depend on does not answer. Try again in a moment.",
+    507: "There is no room to write.",
 }
 
 
@@ -118,7 +121,7 @@ def describe(error: BaseException) -> TerrariumError | None:
     if isinstance(error, PermissionDenied):
         return of_status(403)
     if isinstance(error, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
-        return TooLarge(_TOO_LARGE)
+        return of_status(413)
     if isinstance(error, MultiPartParserError | DjangoBadRequest):  # these say what is wrong with it
         return BadRequest(f"The body cannot be read: {error}")
     if isinstance(error, RawPostDataException):  # a form was sent where JSON is read
@@ -142,7 +145,8 @@ def failure_of(error: BaseException, request: HttpRequest | None) -> TerrariumEr
     if isinstance(error, DataError | OverflowError):
         return Invalid("A value is outside the range its column holds.", details={"error_id": error_id})
     if isinstance(error, OperationalError | InterfaceError):
-        return Unavailable("The database does not answer. Try again in a moment.", details={"error_id": error_id})
+        again = {"error_id": error_id, "retry_after": 5}
+        return Unavailable("The database does not answer. Try again in a moment.", details=again)
     return TerrariumError(
         f"Something went wrong on our side. It has been recorded as {error_id}, and nothing you had saved is lost.",
         details={"error_id": error_id},
@@ -189,7 +193,8 @@ def _record_apart(record: Mapping[str, Any]) -> None:
 def _is_out_of_reach(error: BaseException) -> bool:
     """Whether a PostgreSQL server could not be talked to at all; what the server itself refuses has a state."""
     connecting = isinstance(error, OperationalError | InterfaceError) and connection.vendor == "postgresql"
-    return connecting and getattr(error.__cause__, "sqlstate", None) is None
+    state = getattr(error.__cause__, "sqlstate", None)
+    return connecting and (state is None or state.startswith(_STOPPING_OR_STARTING))
 
 
 def _in_event_loop() -> bool:

@@ -22,6 +22,8 @@ from django.db import DatabaseError, connection
 from ninja import Schema
 from pydantic import Field
 
+from apps.core.disk import writing_trouble
+
 logger = logging.getLogger(__name__)
 GIB = 1024**3
 LOW_DISK_GB = 2.0
@@ -268,8 +270,14 @@ def _api_health() -> ComponentHealth:
     return ComponentHealth.HEALTHY if cache_answers() else ComponentHealth.DEGRADED
 
 
+@_kept(5)
+def storage_takes_writes() -> bool:
+    """Whether a file could be written where files live, a moment ago."""
+    return writing_trouble() is None
+
+
 def _storage_health(storage: StorageInfo) -> ComponentHealth:
-    if not os.access(settings.VAR_DIR, os.W_OK):
+    if not storage_takes_writes():
         return ComponentHealth.UNHEALTHY
     return ComponentHealth.HEALTHY if storage.free_gb >= LOW_DISK_GB else ComponentHealth.DEGRADED
 

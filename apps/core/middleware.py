@@ -20,9 +20,8 @@ from apps.core.edge.requests import objection_to_form, objection_to_request
 from apps.core.errors import TerrariumError
 from apps.core.failures import describe, error_body, error_headers, failure_of, of_status
 from apps.core.security import INLINE_STYLES
-from apps.core.views.errors import error_page
+from apps.core.views.errors import API_PREFIXES, error_page
 
-API_PREFIXES = ("/api/", "/v1/")
 _PERMISSIONS = ", ".join(
     f"{feature}=()"
     for feature in (
@@ -143,7 +142,7 @@ class FailuresMiddleware(_Middleware):
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Turn what a page view raised on purpose into its page. Faults of ours go on to `handler500`."""
         if isinstance(exception, DatabaseError) and not isinstance(exception, IntegrityError | ProgrammingError):
-            return error_page(request, failure_of(exception, request), alone=True)
+            return refusal(request, failure_of(exception, request))
         error = describe(exception)
         if error is None or error.code == TerrariumError.code:
             return None

@@ -9,6 +9,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from apps.core.best_effort import best_effort
 from apps.core.models import User
 
 AWAY_AFTER = timedelta(minutes=30)
@@ -25,7 +26,8 @@ def look(*, user: User, session: SessionBase, now: datetime | None = None) -> da
     if last is None or now - last > AWAY_AFTER or _KEY not in session:
         session[_KEY] = last.isoformat() if last else ""
     if last is None or now - last > _RESOLUTION:
-        User.objects.filter(pk=user.pk).update(last_looked_at=now)
+        with best_effort("when somebody last looked"):
+            User.objects.filter(pk=user.pk).update(last_looked_at=now)
     return since(session)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils.http import parse_header_parameters
 
 from apps.core.api_auth import spend_stranger
@@ -44,7 +45,7 @@ class BodyGate:
             _check_head(scope)
             await body.admit()
             await self._application(scope, body.receive, body.send)
-        except (TerrariumError, OSError) as error:
+        except (TerrariumError, OSError, DatabaseError) as error:
             if body.answered:
                 raise
             await answer(scope, send, _told(error))
@@ -63,8 +64,8 @@ def _check_head(scope: Scope) -> None:
             raise UnsupportedMedia("The Content-Type cannot be read.") from None
 
 
-def _told(error: TerrariumError | OSError) -> TerrariumError:
-    """A body is kept in a file while it comes in, and a disk may be full."""
+def _told(error: TerrariumError | OSError | DatabaseError) -> TerrariumError:
+    """A body is kept in a file while it comes in, and a disk may be full; who sends it is asked of the database."""
     if isinstance(error, TerrariumError):
         return error
     return trouble_of(error) or failure_of(error, None)
@@ -116,7 +117,7 @@ class _Body:
             self._deadline = None
             self._limit = _most(self._scope)
         if wanted > self._limit:
-            raise TooLarge(_too_large(self._scope, self._limit), details={"limit_bytes": self._limit})
+            raise TooLarge(f"One request may hold {self._limit / 2**20:.1f} MB. Send it in parts.")
 
 
 def _check_member(scope: Scope) -> None:
@@ -128,25 +129,10 @@ def _check_member(scope: Scope) -> None:
         raise Forbidden(f"This access may not write, so it may not send more than {OF_STRANGERS // 1024} kB.")
 
 
-def _is_read_whole(scope: Scope) -> bool:
-    kind = next(iter(headers_of(scope, b"content-type")), "").partition(";")[0].strip().lower()
-    return kind in _READ_WHOLE
-
-
-def _too_large(scope: Scope, limit: int) -> str:
-    megabytes = f"{limit / 2**20:.1f} MB"
-    if _is_read_whole(scope):
-        return (
-            f"A body of JSON or of a plain form may hold {megabytes}. Send what is longer as a file "
-            "(multipart/form-data; tasks to /api/v1/tasks/import/files), or in parts."
-        )
-    return f"One request may hold {megabytes}. Send it in parts, or import it on the server by command."
-
-
 def _most(scope: Scope) -> int:
-    if _is_read_whole(scope):
-        most: int = settings.READ_WHOLE_MAX
-        return min(most, settings.DATA_UPLOAD_MAX_MEMORY_SIZE or most)
+    kind = next(iter(headers_of(scope, b"content-type")), "").partition(";")[0].strip().lower()
+    if kind in _READ_WHOLE and settings.DATA_UPLOAD_MAX_MEMORY_SIZE is not None:
+        return settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     megabytes: int = settings.CONFIG.upload_max_mb
     return megabytes * 2**20
 

@@ -13,6 +13,7 @@ from apps.core.errors import Forbidden, TerrariumError
 from apps.core.failures import describe, error_body, error_headers, failure_of, is_generic, of_status
 
 logger = logging.getLogger(__name__)
+API_PREFIXES = ("/api/", "/v1/")
 
 _TITLES = {
     400: "That request cannot be read",
@@ -97,6 +98,8 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse: 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500 or 503: only an id is shown; the fault itself is found under it among the system events."""
     failure = getattr(request, "failure", None) or TerrariumError("Something went wrong on our side.")
+    if request.path.startswith(API_PREFIXES):
+        return JsonResponse(error_body(failure), status=failure.status, headers=error_headers(failure))
     return error_page(request, failure, alone=True)
 
 

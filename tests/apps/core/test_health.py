@@ -105,7 +105,7 @@ def test_a_full_disk_or_a_lost_cache_degrades_and_a_lost_folder_fails(
         patch.setattr(cache, "get", lambda *_: None)
         assert browser.get("/api/v1/system/health").json()["components"]["api"] == "degraded"
     with monkeypatch.context() as patch:
-        patch.setattr("os.access", lambda *_: False)
+        patch.setattr(health, "storage_takes_writes", lambda: False)
         assert browser.get("/api/v1/system/health").json()["status"] == "unhealthy"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from apps.core.databases.sqlite.base import stay_open
 from workers.supervisor import default_concurrency
 
 
@@ -42,6 +43,7 @@ class Command(BaseCommand):
         from config.celery import app
         from workers import doorbell
 
+        stay_open()
         doorbell.host = options["host"] or None
 
         warnings.filterwarnings("ignore", message=".*superuser privileges.*")

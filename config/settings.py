@@ -174,7 +174,9 @@ else:
 
 AUTH_USER_MODEL = "core.User"
 AUTHENTICATION_BACKENDS = ["apps.core.accounts.backend.RoleBackend"]
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # of a body that is read whole, JSON or a form; files come in beside it
+READ_WHOLE_MAX = 2_621_440  # of a body that is one text: JSON, or a form without files
+DATA_UPLOAD_MAX_MEMORY_SIZE = 33_554_432  # of the fields beside files: tasks are pasted, folders tell where files lay
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000  # by program, each of 20,000 files says in a field where it lay
 LOGIN_URL = "core:login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "core:login"

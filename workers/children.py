@@ -13,8 +13,6 @@ output and for what is asked of the work), `warm`, `kill`. Out: `ready`, `loaded
 from __future__ import annotations
 
 import argparse
-import contextlib
-import ctypes
 import gc
 import json
 import os
@@ -25,10 +23,16 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from apps.core.engine.processes import (
+    PR_SET_PDEATHSIG,
+    become_subreaper,
+    children_of,
+    die_with,
+    kill_descendants,
+    kill_group,
+    libc,
+)
 from workers import inside
-
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class ForkServer:
@@ -42,8 +46,8 @@ class ForkServer:
 
     def run(self) -> None:
         """Serve until the worker goes away; then take every child along."""
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGCONT)  # even when stopped: go on, and find the socket closed
-        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGCONT)  # even when stopped: go on, and find the socket closed
+        become_subreaper()
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -126,10 +130,8 @@ class ForkServer:
 
     def _become_child(self, message: dict[str, Any], descriptors: list[int], parent: int) -> None:
         os.setsid()
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(70)
-        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+        die_with(parent, signal.SIGKILL)
+        become_subreaper()
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
@@ -157,7 +159,7 @@ class ForkServer:
     def _kill(self, number: int) -> None:
         for pid, known in self._children.items():
             if known == number:
-                _kill_group(pid)
+                kill_group(pid)
 
     def _reap(self) -> None:
         """Collect who has ended; what a child left behind goes with it."""
@@ -170,7 +172,7 @@ class ForkServer:
                 return
             pid = ended.si_pid
             if pid in self._children:
-                _kill_group(pid)  # its number stays reserved until it is collected, so this hits nobody else
+                kill_group(pid)  # its number stays reserved until it is collected, so this hits nobody else
             _, status, used = os.wait4(pid, 0)
             self._kill_strangers()
             number = self._children.pop(pid, None)
@@ -189,43 +191,12 @@ class ForkServer:
         """Processes a job started and did not end: they fell to us when it died."""
         for pid in children_of(os.getpid()):
             if pid not in self._children:
-                _kill_group(pid, group=False)
+                kill_group(pid, group=False)
 
     def _kill_everything(self) -> None:
         for pid in self._children:
-            _kill_group(pid)
-        for _ in range(100):
-            self._kill_strangers()
-            try:
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-            except ChildProcessError:
-                return
-            select.select([], [], [], 0.02)
-
-
-def _kill_group(pid: int, *, group: bool = True) -> None:
-    if group:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def children_of(pid: int) -> list[int]:
-    """The direct children of a process, of all its threads."""
-    found: list[int] = []
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")
-    except OSError:
-        return found
-    for thread in threads:
-        try:
-            with open(f"/proc/{pid}/task/{thread}/children") as file:
-                found.extend(int(number) for number in file.read().split())
-        except OSError:
-            continue
-    return found
+            kill_group(pid)
+        kill_descendants()
 
 
 def main(arguments: list[str] | None = None) -> None:

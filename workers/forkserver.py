@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from apps.core.engine.processes import become_subreaper
 from workers import hardware, orphans
-from workers.children import PR_SET_CHILD_SUBREAPER, _libc
 from workers.runners import ChildTask
 
 logger = logging.getLogger("terrarium.workers")
@@ -105,7 +105,7 @@ class ForkServerClient:
 
     def start(self) -> None:
         """Start the process; it warms up in the background."""
-        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+        become_subreaper()
         self._thread.start()
 
     def stop(self) -> None:

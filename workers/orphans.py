@@ -14,7 +14,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from workers.children import children_of
+from apps.core.engine.processes import children_of
 
 MARK = "JOB_SERVER"
 

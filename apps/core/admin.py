@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from apps.core.access import member
 from apps.core.admin_gate import GatedAdmin
 from apps.core.errors import Conflict
-from apps.core.models import ApiKey, Job, JobAttempt, SystemEvent, User, Worker
+from apps.core.models import ApiKey, Job, JobAttempt, Service, SystemEvent, User, Worker
 from apps.core.system_events import system_event_resolve, system_events
 
 admin.site.site_header = "Terrarium"
@@ -117,3 +117,14 @@ class WorkerAdmin(LookOnly):
     """Worker processes as they last reported themselves."""
 
     list_display = ("name", "host", "pid", "slots", "warming", "version", "last_seen_at")
+
+
+@admin.register(Service)
+class ServiceAdmin(LookOnly):
+    """Services; the page under System starts and stops them."""
+
+    list_display = ("service_id", "kind", "key", "status", "wanted", "host", "restarts", "last_used_at")
+    list_filter = ("status", "kind", "host")
+    list_select_related = ("owner",)
+    search_fields = ("service_id", "key")
+    exclude = ("secret",)

@@ -11,8 +11,8 @@ class CoreConfig(AppConfig):
     label = "core"
 
     def ready(self) -> None:
-        """Our checks on the settings, a memory for faults in pages, what requests cost, what moves on every page, and what
-        becomes of the metrics that jobs report."""
+        """Our checks on the settings, a memory for faults in pages, what requests cost, what moves on every page, what
+        becomes of the metrics that jobs report, and what services say."""
         from django.core.signals import got_request_exception
         from django.db.backends.signals import connection_created
 
@@ -20,6 +20,7 @@ class CoreConfig(AppConfig):
         from apps.core.jobs import kinds
         from apps.core.live.shell import SHELL
         from apps.core.metrics.hearing import metrics_heard
+        from apps.core.serving import events as service_events
         from apps.core.timing import count_statements
         from apps.core.views.errors import remember_fault
 
@@ -27,3 +28,4 @@ class CoreConfig(AppConfig):
         connection_created.connect(count_statements, dispatch_uid="terrarium.count_statements")
         live.register(SHELL)
         kinds.on_any_report(metrics_heard)
+        service_events.register()

@@ -62,6 +62,7 @@ _BY_STATUS: dict[int, type[TerrariumError]] = {
         StorageFull,
     )
 }
+_TOO_LARGE = "There is more in the fields of this form than we take in. Send long text as a file, or in parts."
 _STOPPING_OR_STARTING = ("57P0", "08")
 _WORDS = {
     400: "The request cannot be read.",
@@ -121,7 +122,7 @@ def describe(error: BaseException) -> TerrariumError | None:
     if isinstance(error, PermissionDenied):
         return of_status(403)
     if isinstance(error, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
-        return of_status(413)
+        return TooLarge(_TOO_LARGE)
     if isinstance(error, MultiPartParserError | DjangoBadRequest):  # these say what is wrong with it
         return BadRequest(f"The body cannot be read: {error}")
     if isinstance(error, RawPostDataException):  # a form was sent where JSON is read

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from apps.core.engine.processes import children_of
 from apps.core.models import Job, JobAttempt, JobEvent, JobStatus
 from tests.chaos.lab import Lab
-from workers.children import children_of
 
 ALLOWED_SECONDS = 3.0
 """Beyond the lease; the time within which a job runs again."""

@@ -267,5 +267,5 @@ def test_the_web_server_binds_where_the_settings_say(settings: Any) -> None:
     from apps.lab.management.commands.up import Command
 
     settings.CONFIG = settings.CONFIG.model_copy(update={"api_host": "::1", "api_port": 8123, "api_workers": 3})
-    web = list(Command()._services()[0].command)
+    web = list(Command()._processes()[0].command)
     assert [web[web.index(option) + 1] for option in ("--host", "--port", "--workers")] == ["::1", "8123", "3"]

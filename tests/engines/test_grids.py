@@ -28,7 +28,7 @@ legal = hnp.arrays(np.int8, st.tuples(st.integers(1, 30), st.integers(1, 30)), e
         ([[0], [-1]], "row 2, column 1 holds -1"),
         ([[True]], "whole number"),
         ([[0.5]], "whole number"),
-        ([[0], "1"], "row 2 is a str"),
+        ([[0], "1"], "row 2 is text"),
     ],
 )
 def test_a_bad_grid_is_refused_with_its_place(value: object, said: str) -> None:

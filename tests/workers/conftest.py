@@ -9,6 +9,8 @@ import pytest
 
 from apps.core.jobs import kinds
 from apps.core.models import Role, User
+from apps.core.serving import Launch, ServiceKind
+from apps.core.serving import kinds as serving_kinds
 
 
 @pytest.fixture
@@ -65,3 +67,18 @@ def silent_broker(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("apps.core.jobs.doorbell._publish", note)
     monkeypatch.setattr("apps.core.jobs.doorbell.MIN_INTERVAL", -1.0)
     return rung
+
+
+@pytest.fixture
+def service_kind() -> Iterator[Any]:
+    """Registers kinds of service for one test: `service_kind("name", idle_seconds=...)`."""
+    before = dict(serving_kinds._kinds)
+
+    def make(name: str = "echo", **options: Any) -> str:
+        options.setdefault("launch", lambda berth: Launch(["true"]))
+        serving_kinds.register(ServiceKind(name, name.title(), **options))
+        return name
+
+    yield make
+    serving_kinds._kinds.clear()
+    serving_kinds._kinds.update(before)

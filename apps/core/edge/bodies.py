@@ -117,7 +117,7 @@ class _Body:
             self._deadline = None
             self._limit = _most(self._scope)
         if wanted > self._limit:
-            raise TooLarge(f"One request may hold {self._limit / 2**20:.1f} MB. Send it in parts.")
+            raise TooLarge(_too_large(self._scope, self._limit), details={"limit_bytes": self._limit})
 
 
 def _check_member(scope: Scope) -> None:
@@ -129,10 +129,25 @@ def _check_member(scope: Scope) -> None:
         raise Forbidden(f"This access may not write, so it may not send more than {OF_STRANGERS // 1024} kB.")
 
 
-def _most(scope: Scope) -> int:
+def _is_read_whole(scope: Scope) -> bool:
     kind = next(iter(headers_of(scope, b"content-type")), "").partition(";")[0].strip().lower()
-    if kind in _READ_WHOLE and settings.DATA_UPLOAD_MAX_MEMORY_SIZE is not None:
-        return settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    return kind in _READ_WHOLE
+
+
+def _too_large(scope: Scope, limit: int) -> str:
+    megabytes = f"{limit / 2**20:.1f} MB"
+    if _is_read_whole(scope):
+        return (
+            f"A body of JSON or of a plain form may hold {megabytes}. Send what is longer as a file "
+            "(multipart/form-data; tasks to /api/v1/tasks/import/files), or in parts."
+        )
+    return f"One request may hold {megabytes}. Send it in parts, or import it on the server by command."
+
+
+def _most(scope: Scope) -> int:
+    if _is_read_whole(scope):
+        most: int = settings.READ_WHOLE_MAX
+        return min(most, settings.DATA_UPLOAD_MAX_MEMORY_SIZE or most)
     megabytes: int = settings.CONFIG.upload_max_mb
     return megabytes * 2**20
 

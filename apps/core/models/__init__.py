@@ -1,4 +1,4 @@
-"""Core's rows: people and keys, jobs and their events, workers, artefacts, metrics, system events."""
+"""Core's rows: people and keys, jobs and their events, workers, services, artefacts, metrics, system events."""
 
 from apps.core.models.accounts import ApiKey, LoginLink, Role, User
 from apps.core.models.artefacts import Artefact, ArtefactPart, Damage
@@ -19,11 +19,13 @@ from apps.core.models.jobs import (
 )
 from apps.core.models.live import EventFloor
 from apps.core.models.metrics import MetricBlock, MetricPoint, MetricSeries, Nonfinite
+from apps.core.models.services import HELD_STATUSES, Service, ServiceStatus
 from apps.core.models.system import Severity, SystemEvent
 
 __all__ = [
     "ACTIVE_STATUSES",
     "FAILED_STATUSES",
+    "HELD_STATUSES",
     "RETRIABLE_STATUSES",
     "TERMINAL_STATUSES",
     "WAITING_STATUSES",
@@ -45,6 +47,8 @@ __all__ = [
     "Nonfinite",
     "QueueState",
     "Role",
+    "Service",
+    "ServiceStatus",
     "Severity",
     "SystemEvent",
     "User",

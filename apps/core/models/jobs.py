@@ -288,7 +288,8 @@ class Worker(models.Model):
     """A worker process as it last reported itself.
 
     `slots` is how many jobs of each queue it runs at once. `warming` holds the kinds of job it cannot start yet:
-    `{kind: {"done": 3, "total": 40, "note": "..."}}`. `boot_id` names the run of the machine it is on.
+    `{kind: {"done": 3, "total": 40, "note": "..."}}`. `boot_id` names the run of the machine it is on, `room` what its host
+    has for services (`apps.core.serving.room`).
     """
 
     name = models.CharField(primary_key=True, max_length=120)
@@ -297,6 +298,7 @@ class Worker(models.Model):
     pid = models.PositiveIntegerField()
     slots = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     warming = models.JSONField(default=dict, blank=True, db_default=models.Value({}, models.JSONField()))
+    room = models.JSONField(default=dict, blank=True, db_default=models.Value({}, models.JSONField()))
     version = models.CharField(max_length=32)
     started_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()

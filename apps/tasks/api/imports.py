@@ -155,9 +155,8 @@ def _import(files: _Files, where: schemas.ImportWhere, by: User) -> Any:
         try:
             done = imports.import_confirm(import_id=record.pk, by=by)
         except Invalid as error:
-            raise Invalid(
-                found[0].words if found else error.message, field="tasks", details={"problems": problems}
-            ) from None
+            words = found[0].words if found else error.message
+            raise Invalid(words, field="tasks", details={"problems": problems, **beside}) from None
     except BaseException:
         imports.import_discard(import_id=record.pk, by=by)
         raise

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from apps.tasks.engine.grids import parse_grid, to_lists
+from apps.tasks.engine.grids import kind_in_words, parse_grid, to_lists
 from apps.tasks.engine.puzzle import Grid, Puzzle
 
 CANONICAL_SETS: dict[str, tuple[str, str]] = {
@@ -68,7 +68,7 @@ def parse_task(value: Any, raw_id: str) -> TaskData:
     Raises `InvalidTask` or `grids.InvalidGrid`, both ValueErrors with a message for people.
     """
     if not isinstance(value, dict):
-        raise InvalidTask(f"task {raw_id}: expected an object with 'train' and 'test', got {type(value).__name__}.")
+        raise InvalidTask(f"task {raw_id}: expected an object with 'train' and 'test', got {kind_in_words(value)}.")
     for key in ("train", "test"):
         if key not in value:
             raise InvalidTask(f"task {raw_id}: key {key!r} is missing; add a list of pairs under it.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,10 +29,26 @@ def _check_side(count: int, noun: str, field: str) -> None:
         raise InvalidGrid(f"{field}: {count} {noun}; a grid has 1 to {MAX_SIDE} {noun}.")
 
 
+_KINDS = {str: "text", int: "a number", float: "a number", bool: "true or false", dict: "an object", type(None): "null"}
+
+
+def kind_in_words(value: Any) -> str:
+    """What a value is, in the words of JSON."""
+    return _KINDS.get(type(value), "a list" if isinstance(value, list | tuple) else type(value).__name__)
+
+
+def in_json(value: Any) -> str:
+    """A value as a file spells it, the beginning of it when long."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "a number too large"
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
 def _check_cell(value: Any, field: str, row: int, column: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise InvalidGrid(
-            f"{field}: row {row}, column {column} holds {repr(value)[:60]}; use a whole number from 0 to {COLOURS - 1}."
+            f"{field}: row {row}, column {column} holds {in_json(value)}; use a whole number from 0 to {COLOURS - 1}."
         )
     if not 0 <= value < COLOURS:
         raise InvalidGrid(
@@ -47,14 +65,14 @@ def parse_grid(value: Any, field: str = "grid") -> Grid:
         value = value.tolist()
     if not isinstance(value, list | tuple):
         raise InvalidGrid(
-            f"{field}: expected a list of rows, got {type(value).__name__}; write it as [[0, 1], [2, 3]]."
+            f"{field}: expected a list of rows, got {kind_in_words(value)}; write it as [[0, 1], [2, 3]]."
         )
     _check_side(len(value), "rows", field)
     width = -1
     for row_number, row in enumerate(value, start=1):
         if not isinstance(row, list | tuple):
             raise InvalidGrid(
-                f"{field}: row {row_number} is a {type(row).__name__}; every row must be a list of colours."
+                f"{field}: row {row_number} is {kind_in_words(row)}; every row must be a list of colours."
             )
         if width < 0:
             width = len(row)

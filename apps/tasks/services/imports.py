@@ -46,6 +46,7 @@ WRITE_AT_ONCE = 150
 """Tasks that are written within a request; more is a job."""
 
 _FILES_AT_ONCE = 500
+NOTHING_LEFT = "Nothing is left to import: every task is left out or has a problem."
 GONE = "This upload is gone: it was dropped, or a day has passed. Upload it again."
 
 
@@ -197,7 +198,7 @@ def import_confirm(*, import_id: str, by: User) -> TaskImport | ImportReport:
     with closing(shelf_of(record)) as shelf:
         total = sum(1 for one in incomings(shelf, terms_of(record)) if isinstance(one, Incoming))
         if not total:
-            raise Invalid("Nothing is left to import: every task is left out or has a problem.", field="without")
+            raise Invalid(NOTHING_LEFT, field="without")
         with transaction.atomic():
             _to_writing(record, total)
             if total > WRITE_AT_ONCE:
@@ -222,6 +223,8 @@ def _to_writing(record: TaskImport, total: int) -> None:
 def shelf_import(*, shelf: Shelf, terms: Terms, by: User | None) -> ImportReport:
     """Write what a shelf holds, but for what has problems, in this process."""
     total = sum(1 for one in incomings(shelf, terms) if isinstance(one, Incoming))
+    if not total:
+        raise Invalid(NOTHING_LEFT)
     record = TaskImport.objects.create(owner=by, dataset=terms.dataset, state=ImportState.WRITING, total=total)
     try:
         return import_write(record=record, found=lambda: _found(shelf, terms, record.number))
@@ -331,7 +334,7 @@ def _refuse_troubles(shelf: Shelf, record: TaskImport) -> None:
     if found and not record.skip_invalid:
         raise Invalid(f"{found[0].words}{' There are more problems like this.' if len(found) > 1 else ''}")
     if not any(isinstance(one, Incoming) for one in incomings(shelf, terms_of(record))):
-        raise Invalid("There is no task left to import.")
+        raise Invalid(NOTHING_LEFT)
 
 
 def on_read_finish(finished: Sequence[Finished]) -> None:

@@ -56,6 +56,7 @@ def start(request: HttpRequest) -> HttpResponse:
         "form": form,
         "sets": queries.canonical_state(),
         "megabytes": MAX_BYTES // 10**6,
+        "bytes": MAX_BYTES,
         "files": MAX_FILES,
     }
     return render(request, "tasks/import.html", context, status=status)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 
+from django.utils import timezone
+
 from apps.core.accounts import api_key_create
 from apps.core.artefacts import artefact_record, artefact_store
-from apps.core.models import Job
+from apps.core.models import Job, Service
 from apps.core.system_events import system_event_record
 from apps.experiments.models import TaskSubmission
 from apps.experiments.schemas import ExperimentSpec
@@ -71,6 +73,7 @@ def furnish(people: People) -> dict[str, str]:
         "experiment_id": running.pk,
         "submission_id": TaskSubmission.objects.order_by("pk")[0].pk,
         "job_id": job.pk,
+        "service_id": Service.objects.create(kind="probe", owner=people.owner, wanted_at=timezone.now()).pk,
         "event_id": event.public_id,
         "key_id": key.pk,
         "user_id": people.owner.pk,

@@ -256,7 +256,7 @@ def test_keys_that_stand_twice_in_a_body_are_not_lost(curator: User) -> None:
     refused = send(client_of(curator), "/import", body)
     assert refused.status_code == 422
     assert "fern1" in refused.json()["error"]["message"]
-    assert "also in" in refused.json()["error"]["message"]
+    assert "it stands there twice" in refused.json()["error"]["message"]
     assert not ArcTask.objects.exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html as entities
+import json
 from datetime import timedelta
 
 import pytest
@@ -206,3 +207,19 @@ def test_whoever_deletes_the_owner_shows_nothing_hidden(monkeypatch: pytest.Monk
         owner.delete()
     assert ArcTask.everything.exists()
     assert not ArcTask.objects.exists()
+
+
+def test_megabytes_can_be_pasted(client: Client) -> None:
+    text = "{" + " " * 3_000_000 + json.dumps(many(40, "p"))[1:]
+    sent = client.post("/tasks/import/", {"dataset": "lab", "pasted": text, "pasted_id": "big"})
+    assert sent.status_code == 302
+    run_jobs()
+    assert "40" in words(client, sent["Location"])
+
+
+def test_every_file_of_a_large_folder_may_say_where_it_lay(client: Client) -> None:
+    files = {f"evaluation/{'d' * 40}/{name}.json": value for name, value in many(1_100, "f").items()}
+    sent = by_api(client, files)
+    assert sent.status_code == 202, sent.content
+    run_jobs()
+    assert ArcTask.objects.filter(task_source="evaluation").count() == 1_100

@@ -44,7 +44,7 @@ def test_different_tasks_under_one_id_are_both_named_and_neither_is_taken(files:
         shelf = read({name: files[name] for name in order} | {"fine.json": task(K, K)})
         assert list(good(shelf)) == ["fine"]
         assert [head.raw_id for head in shelf.heads if head.problem] == ["fern1", "fern1"]
-        assert "it is also in" in broken(shelf)[0]
+        assert "it is also in" in broken(shelf)[0] or "it stands there twice" in broken(shelf)[0]
         proposed = [head.proposed for head in shelf.heads if head.problem]
         assert len(set(proposed)) == 2
         assert all(proposed)
@@ -104,7 +104,7 @@ def test_a_solution_that_repeats_the_output_is_fine() -> None:
 
 def test_two_solutions_that_contradict_each_other_are_said() -> None:
     shelf = read({"t.json": {"fern1": blind()}, "s1.json": {"fern1": [H]}, "s2.json": {"fern1": [G]}})
-    assert "it contradicts the output that is known already" in broken(shelf)[0]
+    assert "Two solutions to task fern1 contradict each other, in s1.json and s2.json." in broken(shelf)[0]
     apart = read({"s1.json": {"fern1": [H]}, "s2.json": {"fern1": [G]}})
     assert not apart.solutions
     assert "Two solutions to task fern1 contradict each other, in s1.json and s2.json" in said(apart)

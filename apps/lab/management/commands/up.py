@@ -22,9 +22,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from apps.core import graces
 from apps.core.accounts import first_admin_ensure, login_link_create
+from apps.core.engine.household import GaveUp, Household, Kept
 from apps.experiments.services import first_experiment_ensure
-from apps.lab.supervisor import GaveUp, Service, Supervisor
 from apps.tasks.models import ArcTask
 
 LOG_LINES_SHOWN = 15
@@ -49,29 +50,29 @@ class Command(BaseCommand):
         self._migrate()
         self._collect_static()
         admin = first_admin_ensure()
-        supervisor = Supervisor(self._services(), say=self._say)
+        household = Household(self._processes(), say=self._say, grace_seconds=graces.MACHINE)
         # Django's connection must not be shared with the children.
         connection.close()
         try:
-            supervisor.start()
+            household.start()
             self._import_tasks()  # while they load
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, lambda *_: supervisor.request_stop())
-            if supervisor.watch(until=self._answers_within(START_SECONDS)):
+                signal.signal(number, household.request_stop)
+            if household.watch(until=self._answers_within(START_SECONDS)):
                 first = None if options["no_first_experiment"] else first_experiment_ensure(owner=admin)
                 self._welcome(login_link_create(user=admin), seconds=time.monotonic() - began)
                 if first is not None:
                     self._say(
                         "A first experiment is queued. Its answers start to come once the solver has compiled itself."
                     )
-                supervisor.watch()
+                household.watch()
         except GaveUp as trouble:
-            raise CommandError(f"{trouble}\n{_tail(trouble.service.log_path)}") from None
+            raise CommandError(f"{trouble}\n{_tail(trouble.kept.log_path)}") from None
         except KeyboardInterrupt:
             self._say("Interrupted while the tasks were imported.")
         finally:
             self._say("Stopping ...")
-            supervisor.stop()
+            household.stop()
             lock.close()
         self._say("Stopped. Everything is kept; the same command goes on where it was.")
 
@@ -131,7 +132,7 @@ class Command(BaseCommand):
             self._say("Importing the ARC tasks ...")
             call_command("import_tasks", verbosity=1, stdout=self.stdout)
 
-    def _services(self) -> list[Service]:
+    def _processes(self) -> list[Kept]:
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         logs = settings.LOGS_DIR
         web = [
@@ -140,8 +141,8 @@ class Command(BaseCommand):
             "--log-level", "warning", "--no-server-header", "--no-proxy-headers", "--timeout-graceful-shutdown", "3",
         ]  # fmt: skip
         return [
-            Service("The web server", web, logs / "web.log"),
-            Service("The worker", [*manage, "worker"], logs / "worker.log"),
+            Kept("The web server", web, logs / "web.log"),
+            Kept("The worker", [*manage, "worker"], logs / "worker.log"),
         ]
 
     def _answers_within(self, seconds: float) -> Any:

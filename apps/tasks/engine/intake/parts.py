@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from apps.tasks.engine import names
 from apps.tasks.engine.intake.feed import BrokenJson, Feed, TooBig, parse
 from apps.tasks.engine.intake.metadata import ID_KEYS, MAX_METADATA
 from apps.tasks.engine.intake.words import MAX_VALUE
+from apps.tasks.engine.splits import split_in
 
 _MOST_LISTS = 200_000
+SPLIT_KEYS = ("split", "task_source", "subset")
+"""Where a task says its own split."""
+
+GENERIC = frozenset(
+    [
+        "task",
+        "data",
+        "puzzle",
+        "content",
+        "json",
+        "arc_task",
+        "output",
+        "outputs",
+        "solution",
+        "solutions",
+        "test_output",
+        "test_outputs",
+    ]
+)
+"""Keys under which a task, or its solution, stands that has its id beside it."""
+
 _LONG = 4 * MAX_METADATA
 """Longer than metadata may be, however loosely it is written: it need not be parsed to be left out."""
 
@@ -62,7 +86,18 @@ def is_task(parts: Parts) -> bool:
 
 
 def is_side(key: str, part: Part | Plain) -> bool:
-    return key in ("train", "test") and isinstance(part, Part) and (part.text is None or part.text[:1] == "[")
+    """Whether it is one of the two lists of a task; a list of tasks under such a key is a split."""
+    if key not in ("train", "test") or not isinstance(part, Part):
+        return False
+    return part.text is None or (part.text[:1] == "[" and not _holds_tasks(part.text, part))
+
+
+def _holds_tasks(text: str, part: Part) -> bool:
+    if '"train"' not in text and '"test"' not in text:
+        return False
+    with suppress(BrokenJson, TooBig):
+        return kind(part.value()) == "tasks"
+    return False
 
 
 def take(feed: Feed) -> Part:
@@ -73,17 +108,47 @@ def take(feed: Feed) -> Part:
 
 
 def kind(value: Any) -> str:
-    """What a list under an id is: `grids` or a `grid` (solutions), `pairs`, `answers`, or `other`."""
+    """What a list under an id is: `tasks`, `pairs`, `answers`, `grids`, a `grid` or `outputs` (solutions), or `other`."""
     if not isinstance(value, list):
         return "other"
     first = next((one for one in value if one is not None), None)
     if isinstance(first, dict):
+        if isinstance(first.get("train"), list) or isinstance(first.get("test"), list):
+            return "tasks"
         if "input" in first:
             return "pairs"
+        if "output" in first:
+            return "outputs"
         return "answers" if any(str(key).startswith("attempt_") for key in first) else "other"
     if isinstance(first, list) and first:
-        return "grids" if isinstance(first[0], list) else "grid" if isinstance(first[0], int) else "other"
+        if isinstance(first[0], list):
+            return "other" if first[0] and isinstance(first[0][0], list) else "grids"
+        return "grid" if isinstance(first[0], int) else "other"
     return "other"
+
+
+def outputs(value: list[Any], kind_of_it: str) -> list[Any]:
+    """The outputs in a list that is a solution."""
+    if kind_of_it == "grid":
+        return [value]
+    if kind_of_it == "outputs":
+        return [one.get("output") if isinstance(one, dict) else one for one in value]
+    return value
+
+
+def numbered_outputs(parts: Parts) -> list[Any] | None:
+    """The outputs of an object that holds nothing but them, by the number of their test or under `output`; else None."""
+    keys = [key for key, _ in parts]
+    if keys != ["output"] and not (keys and all(key.isascii() and key.isdigit() and len(key) < 4 for key in keys)):
+        return None
+    if not all(isinstance(part, Part) and (part.text or "")[:1] == "[" for _, part in parts):
+        return None
+    found = [(int(key) if key != "output" else 0, part.value()) for key, part in parts]
+    if keys == ["output"] and kind(found[0][1]) == "grids":
+        return list(found[0][1])
+    if any(kind(value) != "grid" for _, value in found):
+        return None
+    return [value for _, value in sorted(found, key=lambda one: one[0])]
 
 
 def holds_some(parts: Parts) -> bool:
@@ -101,6 +166,16 @@ def own_id(parts: Parts) -> str:
             if isinstance(value, str | int) and str(value):
                 return str(value)
     return ""
+
+
+def own_split(parts: Parts) -> tuple[str, ...]:
+    """What a task itself says of its split, as a key that it could stand under; nothing where it says nothing."""
+    for key, part in parts:
+        if key in SPLIT_KEYS and isinstance(part, Part) and (part.text or "")[:1] == '"':
+            with suppress(BrokenJson):
+                if split_in(value := str(part.value())):
+                    return (value,)
+    return ()
 
 
 def sides(parts: Parts) -> dict[str, Any]:
@@ -125,3 +200,24 @@ def extras(parts: Parts) -> dict[str, Any]:
             raise BrokenJson(f"the key {key[:80]!r} stands twice in it, and nobody can say which is meant", part.line)
         found[key] = part if part.size > _LONG else part.value()
     return found
+
+
+def manifest_folders(value: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """What an export of ours says of its folders: the dataset and version of each."""
+    found = {}
+    for one in value["folders"] if isinstance(value.get("folders"), list) else []:
+        said = (
+            [str(one.get(key, "")) for key in ("folder", "dataset", "version")] if isinstance(one, dict) else [""] * 3
+        )
+        if names.DATASET.fullmatch(said[1]):
+            found[said[0]] = (said[1], said[2][:64])
+    return found
+
+
+def task_of_pairs(pairs: list[Any]) -> dict[str, list[Any]]:
+    """A list of pairs as a task: what has no output is a test, or else the last pair is."""
+    tests = [pair for pair in pairs if isinstance(pair, dict) and pair.get("output") is None] or pairs[-1:]
+    train = [pair for pair in pairs if not any(pair is test for test in tests)]
+    if not train:
+        raise ValueError("a list of one pair; a task needs a demonstration and a test")
+    return {"train": train, "test": tests}

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 
 from apps.tasks.engine.intake.archives import Allowance, Path, Refused, Source, Text, texts
 from apps.tasks.engine.intake.settling import settle
-from apps.tasks.engine.intake.shapes import ENDINGS, Reader
+from apps.tasks.engine.intake.shapes import Reader
 from apps.tasks.engine.intake.shelf import Shelf
+from apps.tasks.engine.intake.texts import ENDINGS
 from apps.tasks.engine.intake.words import FIX, Lines
 
 MAX_BYTES = 1_000_000_000
@@ -16,6 +17,7 @@ MAX_BYTES = 1_000_000_000
 
 MAX_FILES = 20_000
 NOTHING = "There is no task in what you sent. Send ARC task files, an archive of them, or paste one."
+_ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz")
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -59,6 +61,9 @@ def _read(text: Text, shelf: Shelf, lines: Lines) -> None:
         Reader(text, shelf, lines).read()
     elif text.head.startswith(_POINTER):
         shelf.problem(f"{shown}: a pointer of Git LFS, not the file itself. Run git lfs pull and send it again.")
+    elif not expected and text.path.name.lower().endswith(_ARCHIVES):
+        what = "a web page, not the archive" if begins[:1] == b"<" else "no archive, though its name says so"
+        shelf.problem(f"{shown}: {what}. Get it again, or import without it.")
     elif not expected:
         shelf.leave_out(text.path, _kind_of(text.head, text.path.name))
     elif begins[:1] == b"<":

@@ -22,6 +22,7 @@ _RANK = {EVALUATION: 0, TRAINING: 1, TEST: 2, None: 3}
 """Of several splits that claim the same task. Not to learn from what is judged on is the safe side; a test set as it is
 handed out repeats tasks of the others."""
 
+_REMARKS = 20
 _FIX_SOLUTIONS = "Fix the solutions or import without it."
 
 
@@ -36,6 +37,7 @@ def settle(shelf: Shelf) -> None:
     _solve(shelf)
     _describe(shelf)
     _name(shelf)
+    _remark(shelf)
     shelf.stand(sorted((head for head in shelf.heads if id(head) not in merged), key=_order))
 
 
@@ -78,6 +80,12 @@ def _merge(shelf: Shelf) -> set[int]:
         for other in others:
             repeats[_where(shelf, first), _where(shelf, other)] += 1
     for (kept, repeat), count in sorted(repeats.items()):
+        if kept == repeat:
+            verb = "stand" if count > 1 else "stands"
+            shelf.notes.append(
+                f"{several(count, 'task')} {verb} twice in {kept}, with the same content: each is one task."
+            )
+            continue
         shelf.notes.append(
             f"{several(count, 'task')} of {repeat} {'are' if count > 1 else 'is'} also in {kept}, with the same content: "
             "each is one task, kept there."
@@ -123,9 +131,10 @@ def _with_outputs(task: TaskData, other: TaskData) -> TaskData:
 def _contest(shelf: Shelf, heads: Sequence[Head], how: str) -> None:
     for head in heads:
         elsewhere = next(other.place for other in heads if other is not head)
+        also = "it stands there twice" if elsewhere == head.place else f"it is also in {elsewhere}"
         head.problem = (
-            f"Task {shown_id(head.raw_id)} in {head.place}: it is also in {elsewhere}, {how}, and nobody can say which "
-            "is meant. Import them under the names proposed, or fix the files."
+            f"Task {shown_id(head.raw_id)} in {head.place}: {also}, {how}, and nobody can say which is meant. Import "
+            "them under the names proposed, or fix the files."
         )
         folders = shelf.groups[head.group].folders
         beside = {name for other in heads if other is not head for name in shelf.groups[other.group].folders}
@@ -139,25 +148,37 @@ def _solve(shelf: Shelf) -> None:
     for one in shelf.solutions:
         by_id[one.raw_id].append(one)
     known = {head.raw_id for head in shelf.heads}
+    used: Counter[str] = Counter()
     for head in shelf.heads:
         if head.raw_id in by_id and not head.problem:
             _solve_one(shelf, head, by_id[head.raw_id])
+            if not head.problem:
+                used.update({one.file for one in by_id[head.raw_id]})
+    for file, count in sorted(used.items()):
+        shelf.notes.append(f"{file}: solutions to {several(count, 'task')}, put with them.")
     strays = [ones for raw_id, ones in sorted(by_id.items()) if raw_id not in known]
     shelf.solutions = []
     for first, *others in strays:
         outputs = shelf.read(first.at)
         if any(shelf.read(other.at) != outputs for other in others):
-            shelf.problem(
-                f"Two solutions to task {shown_id(first.raw_id)} contradict each other, in {first.file} and "
-                f"{others[0].file}. Fix one of them."
-            )
+            shelf.problem(f"{_two_solutions(first.raw_id, first, others[0])} Fix one of them.")
         else:
             shelf.solutions.append(first)
+
+
+def _two_solutions(raw_id: str, one: Apart, other: Apart) -> str:
+    files = f"both in {one.file}" if one.file == other.file else f"in {one.file} and {other.file}"
+    return f"Two solutions to task {shown_id(raw_id)} contradict each other, {files}."
 
 
 def _solve_one(shelf: Shelf, head: Head, solutions: Sequence[Apart]) -> None:
     record = shelf.read(head.at)
     task = _task(record, head.raw_id)
+    first = shelf.read(solutions[0].at)
+    if other := next((one for one in solutions[1:] if shelf.read(one.at) != first), None):
+        head.problem = f"{_two_solutions(head.raw_id, solutions[0], other)} {_FIX_SOLUTIONS}"
+        head.at = (0, 0)
+        return
     for solution in solutions:
         try:
             task = solved(task, shelf.read(solution.at))
@@ -204,12 +225,29 @@ def _describe(shelf: Shelf) -> None:
         shelf.put(head, _task(record, head.raw_id), record["metadata"])
     unused = Counter(one.file for one in shelf.descriptions if id(one) not in used)
     in_all = Counter(one.file for one in shelf.descriptions)
+    for file, count in sorted(in_all.items()):
+        if kept := count - unused[file]:
+            shelf.notes.append(f"{file}: words about {several(kept, 'task')}, kept as metadata.")
     for file, count in sorted(unused.items()):
         if count == in_all[file]:
             shelf.leave_out_file(file, "no ARC task in it, nor words about one that you sent")
         else:
             shelf.notes.append(f"{file}: {several(count, 'entry', 'entries')} about tasks you did not send, left out.")
     shelf.descriptions = []
+
+
+def _remark(shelf: Shelf) -> None:
+    """What was made of tasks, told once a kind: who imports without a look hears of it too."""
+    made: dict[str, list[str]] = defaultdict(list)
+    for head in shelf.heads:
+        if head.remark and not head.problem:
+            made[head.remark].append(shown_id(head.raw_id))
+    kinds = sorted(made.items(), key=lambda one: (-len(one[1]), one[0]))
+    for remark, ids in kinds[:_REMARKS]:
+        named = sorted(ids)[0] if len(ids) == 1 else f"{several(len(ids), 'task')} ({sorted(ids)[0]} and others)"
+        shelf.notes.append(f"{named}: {remark}.")
+    if rest := sum(len(ids) for _, ids in kinds[_REMARKS:]):
+        shelf.notes.append(f"And {several(rest, 'task')} more with remarks of their own.")
 
 
 def _name(shelf: Shelf) -> None:

@@ -7,15 +7,16 @@ a line; a flat list of pairs; solutions by id; descriptions by id. Everything el
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from apps.tasks.engine import names
 from apps.tasks.engine.formats import MAX_PAIRS, TaskData, parse_task
-from apps.tasks.engine.intake.archives import Damaged, Path, Readable, Text
+from apps.tasks.engine.intake.archives import Damaged, Path, Text
 from apps.tasks.engine.intake.feed import BrokenJson, Feed, NotText, TooBig
-from apps.tasks.engine.intake.metadata import read_metadata
+from apps.tasks.engine.intake.metadata import ID_KEYS, read_metadata
 from apps.tasks.engine.intake.parts import (
+    GENERIC,
     Part,
     Parts,
     Plain,
@@ -24,15 +25,20 @@ from apps.tasks.engine.intake.parts import (
     is_side,
     is_task,
     kind,
+    manifest_folders,
+    numbered_outputs,
+    outputs,
     own_id,
+    own_split,
     sides,
     take,
+    task_of_pairs,
 )
-from apps.tasks.engine.intake.shelf import Group, Head, Shelf
-from apps.tasks.engine.intake.words import FIX, MAX_VALUE, TOO_BIG, Lines, shown_id, task_problem
+from apps.tasks.engine.intake.shelf import Apart, Group, Head, Shelf
+from apps.tasks.engine.intake.texts import ENDINGS, LINE_ENDINGS, lines_of, stem_of
+from apps.tasks.engine.intake.words import FIX, MAX_VALUE, TOO_BIG, Lines, several, shown_id, task_problem
+from apps.tasks.engine.splits import split_in
 
-LINE_ENDINGS = (".jsonl", ".ndjson")
-ENDINGS = (".json", *LINE_ENDINGS, ".txt", ".task")
 _PENDING = 200
 """So many members are looked at before it is decided that an object is not a task but holds some."""
 
@@ -51,6 +57,8 @@ class Reader:
         self._by_line = self._listed = text.path.name.lower().endswith(LINE_ENDINGS)
         self._found = self._answers = self._elements = 0
         self._stray: list[str] = []
+        self._stray_count = 0
+        self._said_id = ""
         self._first: tuple[Head, str] | None = None
         self._pairs: list[Any] = []
         self._pair_count = 0
@@ -93,6 +101,7 @@ class Reader:
 
     def _strays(self, name: str) -> None:
         """Something that is no task where one could be."""
+        self._stray_count += 1
         if len(self._stray) < _PENDING:
             self._stray.append(name)
 
@@ -100,8 +109,11 @@ class Reader:
         if self._answers:
             self._shelf.leave_out(self._path, ANSWERS)
         elif self._stray and self._found:
+            more = self._stray_count - len(self._stray)
             for name in self._stray:
-                self._shelf.leave_out(Path((*self._path.folders, self._path.name), name), "no task under this key")
+                at = Path((*self._path.folders, self._path.name), name)
+                self._shelf.leave_out(at, "no task under this key", more=more)
+                more = 0
         elif not self._found:
             self._shelf.leave_out(self._path, NO_TASK)
 
@@ -112,7 +124,7 @@ class Reader:
         if not self._by_line:
             yield Feed(self._stream)
             return
-        for number, line in _lines(self._stream):
+        for number, line in lines_of(self._stream):
             if line is None:
                 self._found += 1
                 self._shelf.problem(f"{self._shown} line {number:,}: {TOO_BIG}")
@@ -152,8 +164,10 @@ class Reader:
         if feed.peek() != "{":
             self._list_in_list(take(feed), line)
             return
+        before = len(self._shelf.heads)
         parts = self._object(feed, (), line)
         if parts is None:
+            self._call(self._shelf.heads[before:])
             return
         if is_task(parts):
             self._elements += 1
@@ -162,10 +176,24 @@ class Reader:
             self._pair_line = self._pair_line if self._pairs else line
             self._pair_count += 1
             self._pairs.append(Plain(parts, line).value())
+        elif any(key.startswith("attempt_") for key, _ in parts):
+            self._answers += 1
         elif ("format", MANIFEST) in [(k, p.value()) for k, p in parts if k == "format"]:
             self._manifest(Plain(parts, line).value())
         else:
+            before = len(self._shelf.solutions)
             self._members(parts, ())
+            self._call(self._shelf.solutions[before:])
+
+    def _call(self, fresh: Sequence[Head | Apart]) -> None:
+        """A task or solution that stands under a key which says nothing is called as the object around it says."""
+        said, self._said_id = self._said_id, ""
+        if said and len(fresh) == 1 and fresh[0].raw_id in GENERIC:
+            if isinstance(fresh[0], Head):
+                fresh[0].problem = fresh[0].problem.replace(f"Task {fresh[0].raw_id}", f"Task {shown_id(said)}", 1)
+            fresh[0].raw_id = names.composed(said)
+        elif said:
+            self._strays(shown_id(said))
 
     def _list_in_list(self, part: Part, line: int) -> None:
         try:
@@ -246,6 +274,8 @@ class Reader:
                 self._task(part.parts, key, keys, part.line)
             elif any(name.startswith("attempt_") for name in named):
                 self._answers += 1
+            elif (found := numbered_outputs(part.parts)) is not None:
+                self._solution(key, found, part.line)
             elif holds_some(part.parts):
                 self._members(part.parts, (*keys, key))
             else:
@@ -253,41 +283,61 @@ class Reader:
                 self._shelf.description(names.composed(key), part.value(), self._path, part.line)
             return
         if part.text and part.text[0] != "[":
-            self._strays(shown_id(key))
+            if key in ID_KEYS and not keys and part.text[0] == '"' and not self._said_id:
+                self._said_id = str(part.value())
+            else:
+                self._strays(shown_id(key))
             return
         value = part.value()
         match kind(value):
-            case "grids":
-                self._shelf.solution(names.composed(key), value, self._path, part.line)
-                self._found += 1
-            case "grid":
-                self._shelf.solution(names.composed(key), [value], self._path, part.line)
-                self._found += 1
+            case "grids" | "grid" | "outputs" as form:
+                self._solution(key, outputs(value, form), part.line)
             case "answers":
                 self._answers += 1
+            case "tasks":
+                self._list_under(key, part.text or "", part.line, (*keys, key))
+            case "pairs" if split_in(key):
+                self._found += 1
+                self._shelf.problem(
+                    f"{self._shown} line {part.line:,}: a list of pairs under {key!r}, which is no id. The two lists of a "
+                    f"task are called 'train' and 'test'. {FIX}"
+                )
             case "pairs":
                 self._flat_list(value[:MAX_PAIRS], len(value), key, keys, part.line)
             case _:
                 self._strays(shown_id(key))
 
+    def _solution(self, raw_id: str, found: list[Any], line: int) -> None:
+        self._shelf.solution(names.composed(raw_id), found, self._path, line)
+        self._found += 1
+
+    def _list_under(self, key: str, text: str, line: int, keys: tuple[str, ...]) -> None:
+        """A list of tasks under a key: each has the id that stands in it, or a number."""
+        feed = Feed(io.BytesIO(text.encode()), line)
+        for number, at in enumerate(feed.elements(), start=1):
+            parts: Parts | None = []
+            if feed.peek() == "{":
+                parts = self._object(feed, keys, at)
+            else:
+                take(feed)
+            if parts and is_task(parts):
+                self._task(parts, own_id(parts) or f"{self._stem}-{key}-{number}", keys, at)
+            elif parts is not None:
+                self._strays(f"{shown_id(key)} {number:,}")
+
     def _manifest(self, value: dict[str, Any]) -> None:
-        for one in value["folders"] if isinstance(value.get("folders"), list) else []:
-            said = (
-                [str(one.get(key, "")) for key in ("folder", "dataset", "version")]
-                if isinstance(one, dict)
-                else [""] * 3
-            )
-            if names.DATASET.fullmatch(said[1]):
-                self._shelf.datasets[said[0]] = (said[1], said[2][:64])
+        self._shelf.datasets |= manifest_folders(value)
         self._shelf.manifest_at = self._path.folders
         self._found += 1
 
     # --- tasks ------------------------------------------------------------------------------------------------------
 
-    def _head(self, raw_id: str, keys: tuple[str, ...], line: int, *, alone: bool = False) -> Head:
+    def _head(
+        self, raw_id: str, keys: tuple[str, ...], line: int, *, alone: bool = False, said: tuple[str, ...] = ()
+    ) -> Head:
         self._found += 1
         alone = alone or (not keys and not self._listed and self._elements <= 1 and raw_id == self._stem)
-        group = Group(self._path.folders, "" if alone else self._path.name, keys)
+        group = Group(self._path.folders, "" if alone else self._path.name, (*keys, *said))
         return Head(names.composed(raw_id), self._shelf.group(group), self._shown, line)
 
     def _problem(self, raw_id: str, keys: tuple[str, ...], line: int, words: str) -> Head:
@@ -297,7 +347,7 @@ class Reader:
 
     def _task(self, parts: Parts, raw_id: str, keys: tuple[str, ...], line: int, *, offers: bool = False) -> Head:
         """One more task, whole or with its problem."""
-        head = self._head(raw_id, keys, line)
+        head = self._head(raw_id, keys, line, said=own_split(parts))
         texts = {key: (part.text or "", part.line) for key, part in parts if isinstance(part, Part)}
         try:
             value = sides(parts)
@@ -308,10 +358,9 @@ class Reader:
         except TooBig:
             head.problem = f"Task {shown_id(raw_id)}: {TOO_BIG}"
         except ValueError as error:
-            several = any("\n" in text for text, _ in texts.values())
-            head.problem = task_problem(
-                shown_id(raw_id), str(error), line=line, parts=texts, lines=self._lines, several=several
-            )
+            long = any("\n" in text for text, _ in texts.values())
+            name = shown_id(raw_id)
+            head.problem = task_problem(name, str(error), line=line, parts=texts, lines=self._lines, several=long)
         else:
             self._keep(head, task, metadata, remarks)
             own = names.composed(own_id(parts)) if offers else ""
@@ -323,16 +372,12 @@ class Reader:
         self._shelf.put(head, task, metadata)
 
     def _flat_list(self, pairs: list[Any], count: int, raw_id: str, keys: tuple[str, ...], line: int) -> None:
-        """A list of pairs as a task: what has no output is a test, or else the last pair is."""
+        """A list of pairs as a task."""
         if not count:
             return
         head = self._head(raw_id, keys, line, alone=raw_id == self._stem)
-        tests = [pair for pair in pairs if isinstance(pair, dict) and pair.get("output") is None] or pairs[-1:]
-        train = [pair for pair in pairs if not any(pair is test for test in tests)]
         try:
-            if not train:
-                raise ValueError("a list of one pair; a task needs a demonstration and a test")
-            value = {"train": train, "test": tests}
+            value = task_of_pairs(pairs)
             task = parse_task(value, head.raw_id)
             metadata, remarks = read_metadata(head.raw_id, {}, value)
         except ValueError as error:
@@ -340,26 +385,6 @@ class Reader:
             head.problem = f"Task {shown_id(raw_id)} line {line:,}, read as a list of pairs: {words.rstrip('.')}. {FIX}"
         else:
             cut = f", the first {len(pairs):,} of {count:,}" if count > len(pairs) else ""
-            made = f"made from a list of pairs{cut}: {len(train)} demonstrations, {len(tests)} to test"
+            made = f"made from a list of pairs{cut}: {several(len(task.train), 'demonstration')}, {len(task.tests)} to test"
             self._keep(head, task, metadata, [made, *remarks])
         self._shelf.add(head)
-
-
-def stem_of(name: str) -> str:
-    """A file's name without the ending that says it is JSON; nothing else is cut from it."""
-    ending = next((one for one in ENDINGS if name.lower().endswith(one)), "")
-    return name[: -len(ending)] if ending and len(name) > len(ending) else name
-
-
-def _lines(stream: Readable) -> Iterator[tuple[int, bytes | None]]:
-    """The lines of a text, counted from 1; None for one longer than anything that is looked into."""
-    number, rest, large = 1, b"", False
-    while data := stream.read(2**18):
-        *whole, rest = (rest + data).split(b"\n")
-        for line in whole:
-            yield number, None if large or len(line) > MAX_VALUE else line.removeprefix(b"\xef\xbb\xbf")
-            number, large = number + 1, False
-        if len(rest) > MAX_VALUE:
-            rest, large = b"", True
-    if rest or large:
-        yield number, None if large else rest

@@ -162,17 +162,17 @@ class Shelf:
         self._bounded(self.descriptions)
         self.descriptions.append(Apart(raw_id, path.shown(), line, self._write(words)))
 
-    def leave_out(self, path: Path, why: str) -> None:
-        """Name a file in which there is no task, and say why."""
-        self.leave_out_file(path.shown(), why)
+    def leave_out(self, path: Path, why: str, *, more: int = 0) -> None:
+        """Name a file in which there is no task, and say why; `more` are counted with it and not named."""
+        self.leave_out_file(path.shown(), why, more=more)
 
-    def leave_out_file(self, shown: str, why: str) -> None:
+    def leave_out_file(self, shown: str, why: str, *, more: int = 0) -> None:
         """The same, by the file's name as it is shown."""
         found = self._reasons.get(why)
         if found is None:
             found = self._reasons[why] = LeftOut(why)
             self.left_out.append(found)
-        found.count += 1
+        found.count += 1 + more
         if len(found.names) < _SHOWN_NAMES:
             found.names.append(shown)
 
@@ -217,9 +217,9 @@ class Shelf:
         self._contents.seek(at[0])
         return json.loads(self._contents.read(at[1]))
 
-    def left_out_words(self) -> list[str]:
-        """What was left out and why, a sentence a kind."""
-        return [_left_out_words(one) for one in self.left_out]
+    def left_out_words(self, most: int = 5) -> list[str]:
+        """What was left out and why, a sentence a kind, each with so many names."""
+        return [_left_out_words(one, most) for one in self.left_out]
 
     # --- between processes ------------------------------------------------------------------------------------------
 
@@ -282,9 +282,9 @@ class _StoredHeads(Sequence[Head]):
                 yield Head(*row[:-2], *map(tuple, row[-2:]))
 
 
-def _left_out_words(one: LeftOut) -> str:
-    some = ", ".join(one.names[:5])
-    more = f" and {one.count - 5:,} more" if one.count > 5 else ""
+def _left_out_words(one: LeftOut, most: int) -> str:
+    some = ", ".join(one.names[:most])
+    more = f" and {rest:,} more" if (rest := one.count - min(most, len(one.names))) else ""
     return f"Left out: {some}{more}: {one.why}."
 
 

@@ -84,7 +84,7 @@ class Command(BaseCommand):
 
     def _say(self, shelf: Shelf, terms: Terms, *, skip_invalid: bool) -> None:
         """What is left out and what was put together; problems end it, unless they are to be skipped."""
-        for words in (*shelf.left_out_words(), *shelf.notes):
+        for words in (*shelf.left_out_words(most=_SHOWN), *shelf.notes):
             self.stdout.write(words)
         found = list(islice(troubles(shelf, terms), _SHOWN + 1))
         lines = [f"{one.file}: {one.words}" if one.file not in one.words else one.words for one in found[:_SHOWN]]

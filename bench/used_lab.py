@@ -48,7 +48,7 @@ def seed_tasks(count: int) -> list[str]:
 
 def seed_experiments(owner: Any, task_ids: list[str], submissions: int) -> dict[str, str]:
     """Finished experiments of 400 tasks and 4 strategies until there are enough answers, and one half done."""
-    from apps.experiments.services.settle import figures_keep
+    from apps.experiments.services.ending import figures_keep
 
     known: dict[str, str] = {}
     number = made = 0

@@ -10,7 +10,7 @@ from django import forms
 from django.http import QueryDict
 from pydantic import ValidationError
 
-from apps.experiments.schemas import MAX_SECONDS, MIN_SECONDS, ExperimentSpec
+from apps.experiments.documents import MAX_SECONDS, MIN_SECONDS, ExperimentSpec
 from apps.experiments.services import Checked, experiment_check
 from apps.experiments.strategies import Problem, StrategyInfo, available, words
 from apps.experiments.strategy_forms import config_form, config_of

@@ -14,11 +14,11 @@ from apps.core.errors import NotFound
 from apps.core.live import Event, Grouping, LivePage, SharedState, groups
 from apps.core.models import User
 from apps.experiments import charts, queries
+from apps.experiments.documents import RunResults
 from apps.experiments.models import ExperimentRun, Solve
 from apps.experiments.page import TABS, RunPage
 from apps.experiments.queries.log import line_of
 from apps.experiments.queries.progress import Progress
-from apps.experiments.schemas import RunResults
 from apps.experiments.templatetags.experiments import cells_html, live_cell_rows
 
 MAX_LISTED_RUNS = 100

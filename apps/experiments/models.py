@@ -207,7 +207,7 @@ class Solve(models.Model):
         ]
         indexes = [
             models.Index(fields=["run", "status"], name="experiments_solve_run_status"),
-            # "Is any cell of this run open?", asked whenever one ends; `services.settle` says why it holds `tries`.
+            # "Is any cell of this run open?", asked whenever one ends; `services.ending` says why it holds `tries`.
             models.Index(fields=["run", "tries"], condition=Q(finished_at__isnull=True), name="experiments_solve_open"),
         ]
 

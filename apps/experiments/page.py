@@ -9,10 +9,10 @@ from typing import Any
 from apps.core.access import is_owner
 from apps.core.models import Role, User
 from apps.experiments import queries
+from apps.experiments.documents import RowFigures, RunResults, StrategyFigures, Totals
 from apps.experiments.models import ACTIVE, ENDED, Experiment, ExperimentRun, ExperimentStatus
 from apps.experiments.queries.figures import results_stored, total_of
 from apps.experiments.queries.progress import Progress, progress_settled
-from apps.experiments.schemas import RowFigures, RunResults, StrategyFigures, Totals
 from apps.experiments.strategies import title_of
 
 TABS = (

@@ -15,9 +15,9 @@ from apps.experiments.models import TaskSubmission
 from apps.experiments.queries.subjects import jobs_matching, run_subjects, solve_subjects
 from apps.experiments.reports import CellEnd
 from apps.experiments.services.cells import on_finish, on_status
+from apps.experiments.services.ending import figures_renew
 from apps.experiments.services.lost import lost_cells_close
 from apps.experiments.services.runs import on_retry
-from apps.experiments.services.settle import figures_renew
 from apps.experiments.strategies import title_of
 from apps.tasks.registry import TaskTab, selection_action_register, solved_tasks_register, task_tab_register
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
+from apps.core.engine.batches import in_batches
 from apps.core.errors import Conflict
 from apps.tasks.content import content_columns, make_task_id, task_data
 from apps.tasks.engine.columns import content_digest
@@ -201,7 +201,7 @@ def decide_all(found: Iterable[Incoming], *, own: int = 0, locked: bool = False)
     `own` is the number of the import that asks: it sees its hidden rows, and nobody else's (`Conflict`).
     """
     hidden = set(TaskImport.objects.filter(is_shown=False).exclude(number=own).values_list("number", flat=True))
-    for batch in _batches(found):
+    for batch in in_batches(found, BATCH):
         wanted = ArcTask.everything.filter(pk__in=[one.task_id for one in batch if "\x00" not in one.task_id])
         if locked:
             wanted = wanted.select_for_update().order_by("pk")
@@ -216,12 +216,6 @@ def decide_all(found: Iterable[Incoming], *, own: int = 0, locked: bool = False)
             if row is not None and row.arrival in hidden:
                 raise Conflict(f"Task {one.task_id} is being imported by somebody else at this moment. Try again then.")
             yield _decide(one, row, contents.get(one.task_id))
-
-
-def _batches(found: Iterable[Incoming]) -> Iterator[list[Incoming]]:
-    waiting = iter(found)
-    while batch := list(islice(waiting, BATCH)):
-        yield batch
 
 
 def _needs_content(incoming: Incoming, row: ArcTask | None) -> bool:

@@ -62,11 +62,6 @@ class Preview:
         return sum(self.counts.values())
 
     @property
-    def left_out_count(self) -> int:
-        """How many files hold no task."""
-        return sum(one.count for one in self.left_out)
-
-    @property
     def more(self) -> int:
         """How many tasks are not shown one by one."""
         return self.importable - len(self.rows)

@@ -48,7 +48,7 @@ class Solves:
         self._start(MORE_TASKS, [0])
 
     def _start(self, tasks: int, seeds: list[int]) -> None:
-        from apps.experiments.schemas import ExperimentSpec
+        from apps.experiments.documents import ExperimentSpec
         from apps.experiments.services import experiment_create, experiment_start
         from apps.tasks.criteria import TaskCriteria
 
@@ -165,8 +165,8 @@ class Solves:
 
     def _answer_complaints(self) -> list[str]:
         """Answers equal those of a solver nobody disturbed: first of all those of cells that were disturbed."""
+        from apps.experiments.documents import Answer
         from apps.experiments.models import Solve
-        from apps.experiments.schemas import Answer
         from workers.experiments import prepare
 
         cells = list(

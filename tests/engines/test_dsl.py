@@ -17,7 +17,8 @@ from apps.experiments.engine.synthesis.kernels.opcodes import FILTER, FOLD, MAP,
 from apps.experiments.engine.synthesis.limits import MAX_LIST
 from apps.experiments.engine.synthesis.looks import Outlook
 from apps.experiments.engine.synthesis.machine import Machine, Value
-from apps.experiments.engine.synthesis.primitives import KIND_TYPES, Primitive, catalogue
+from apps.experiments.engine.synthesis.primitives import KIND_TYPES, Primitive
+from apps.experiments.engine.synthesis.vocabulary import catalogue
 from apps.tasks.engine import formats
 from apps.tasks.engine.grids import is_valid, same
 
@@ -83,7 +84,8 @@ def test_list_operations_are_total_and_typed(grid: np.ndarray, data: st.DataObje
 
 def test_the_search_and_the_replay_agree_on_every_state() -> None:
     from apps.experiments.engine.synthesis.dag import explore
-    from apps.experiments.engine.synthesis.primitives import Palette, vocabulary
+    from apps.experiments.engine.synthesis.primitives import Palette
+    from apps.experiments.engine.synthesis.vocabulary import vocabulary
 
     task = formats.load_canonical("arc1/training")[50]
     sources = [given for given, _ in task.train]

@@ -46,9 +46,3 @@ def test_mcnemar_is_the_exact_binomial_test() -> None:
 def test_comparison_pairs_tasks_both_runs_hold() -> None:
     paired = scoring.compare({"a": [True], "b": [True], "x": [True]}, {"a": [False], "b": [True], "y": [True]})
     assert (paired.only_first, paired.only_second, paired.both, paired.neither) == (1, 0, 1, 0)
-
-
-def test_the_curve_counts_what_was_solved_in_time() -> None:
-    results = [(0.1, 1.0), (0.5, 0.5), (0.2, 0.0)]
-    assert scoring.solve_curve(results) == [(0.1, 1.0), (0.5, 1.5)]
-    assert scoring.solve_curve(results, [0.05, 0.3, 1.0]) == [(0.05, 0.0), (0.3, 1.0), (1.0, 1.5)]

@@ -22,7 +22,7 @@ from apps.core.pagination import Page, PageQuery, paginate
 from apps.experiments import queries, services
 from apps.experiments.api.export import ExportCheckOut, Format, WishQuery, check_out, export_response
 from apps.experiments.api.router import router
-from apps.experiments.api.shapes import (
+from apps.experiments.api.schemas import (
     CellOut,
     ExperimentItem,
     ExperimentOut,
@@ -36,8 +36,8 @@ from apps.experiments.api.shapes import (
     run_out,
     submission_item,
 )
+from apps.experiments.documents import ExperimentSpec
 from apps.experiments.models import Experiment, ExperimentRun
-from apps.experiments.schemas import ExperimentSpec
 from apps.experiments.services import ExperimentChanges
 
 

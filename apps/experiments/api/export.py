@@ -15,7 +15,7 @@ from pydantic import Field
 
 from apps.core.engine.zips import zip_parts
 from apps.core.streaming import Download
-from apps.experiments.api.shapes import experiment_out, run_out, submission_out
+from apps.experiments.api.schemas import experiment_out, run_out, submission_out
 from apps.experiments.engine.answer_files import csv_2020, harness, kaggle
 from apps.experiments.models import Experiment, ExperimentRun, Solve, TaskSubmission
 from apps.experiments.queries.answers import AnswerPlan, Wish, answer_plan, answers, filled

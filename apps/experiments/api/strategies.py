@@ -12,7 +12,7 @@ from pydantic import Field
 from apps.core.pagination import Page, PageQuery, paginate
 from apps.experiments import strategies
 from apps.experiments.api.router import router
-from apps.experiments.api.shapes import StrategyMetricOut, StrategyOut, metric_out
+from apps.experiments.api.schemas import StrategyMetricOut, StrategyOut, metric_out
 from apps.experiments.models import StrategyMetric
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from apps.core.pagination import Page, PageQuery, paginate
 from apps.experiments import queries
 from apps.experiments.api.router import router
-from apps.experiments.api.shapes import SubmissionItem, SubmissionOut, submission_item, submission_out
+from apps.experiments.api.schemas import SubmissionItem, SubmissionOut, submission_item, submission_out
 
 
 class SubmissionFilter(Schema):

@@ -95,16 +95,3 @@ def compare(first: Mapping[str, Sequence[bool]], second: Mapping[str, Sequence[b
         counts[bool(first[key]) and all(first[key]), bool(second[key]) and all(second[key])] += 1
     only_first, only_second = counts[True, False], counts[False, True]
     return Paired(only_first, only_second, counts[True, True], counts[False, False], mcnemar_p(only_first, only_second))
-
-
-def solve_curve(
-    results: Sequence[tuple[float, float]], points: Sequence[float] | None = None
-) -> list[tuple[float, float]]:
-    """Score solved as a function of core-seconds a task: [(seconds, summed score within them), ...].
-
-    `results` holds (core-seconds, score) of each task. Without `points` the curve steps at each solved task.
-    """
-    solved = sorted((seconds, value) for seconds, value in results if value > 0)
-    if points is None:
-        points = [seconds for seconds, _ in solved]
-    return [(p, math.fsum(value for seconds, value in solved if seconds <= p)) for p in points]

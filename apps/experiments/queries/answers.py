@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
 from typing import Any
 
+from apps.core.engine.batches import in_batches
 from apps.core.errors import Invalid
 from apps.core.words import plural
 from apps.experiments.engine.answer_files import ATTEMPTS, Attempt, TaskAnswer
@@ -122,12 +122,12 @@ def _wanted(ids: Sequence[str], wish: Wish) -> list[str]:
 
 def _tasks(run: ExperimentRun, wanted: Sequence[str]) -> list[Task]:
     asked: dict[str, int] = {}
-    for batch in _batches(wanted):
+    for batch in in_batches(wanted, _BATCH):
         cells = Solve.objects.filter(run=run, task_id__in=batch, submission__isnull=False)
         for task_id, hits in cells.values_list("task_id", "submission__hits"):
             asked.setdefault(task_id, len(hits))
     tasks = []
-    for batch in _batches(wanted):
+    for batch in in_batches(wanted, _BATCH):
         held = {
             pk: (raw, tests)
             for pk, raw, tests in ArcTask.objects.filter(pk__in=batch).values_list("pk", "raw_id", "test_count")
@@ -151,12 +151,6 @@ def _refuse_collisions(tasks: Sequence[Task]) -> None:
             field="dataset",
             details={"collisions": shared[:100]},
         )
-
-
-def _batches(ids: Sequence[str]) -> Iterator[list[str]]:
-    waiting = iter(ids)
-    while batch := list(islice(waiting, _BATCH)):
-        yield batch
 
 
 def answers(plan: AnswerPlan) -> Iterator[TaskAnswer]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.core.errors import NotFound
+from apps.experiments.documents import Attempt
 from apps.experiments.models import ExperimentRun, Solve, TaskSubmission
 from apps.experiments.queries.truths import TaskContent, task_content
-from apps.experiments.schemas import Attempt
 
 
 @dataclass(frozen=True)

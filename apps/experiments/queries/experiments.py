@@ -11,10 +11,10 @@ from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, NullIf
 
 from apps.core.errors import NotFound
+from apps.experiments.documents import RunResults, Totals
 from apps.experiments.models import ACTIVE, Experiment, ExperimentRun
 from apps.experiments.queries.figures import results_computed, results_stored
 from apps.experiments.queries.progress import Progress, progress_of
-from apps.experiments.schemas import RunResults, Totals
 
 
 def _measured(figure: str) -> Cast:

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Count, Max, Q, Sum
 
+from apps.experiments.documents import RESULTS_VERSION, RowFigures, RunResults, StrategyFigures, Totals
 from apps.experiments.engine.scoring import wilson
 from apps.experiments.models import TERMINAL_SOLVES, ExperimentRun, Solve, SolveStatus
-from apps.experiments.schemas import RESULTS_VERSION, RowFigures, RunResults, StrategyFigures, Totals
 
 NOTHING_FOUND = "nothing_found"
 FAILED_SOLVES = (SolveStatus.FAILED, SolveStatus.TIMEOUT)

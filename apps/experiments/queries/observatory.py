@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from apps.experiments.documents import StrategyFigures
 from apps.experiments.models import ACTIVE, ENDED, Experiment, ExperimentStatus
 from apps.experiments.queries.experiments import ExperimentRow, experiments_filtered, rows_of
 from apps.experiments.queries.figures import results_stored
-from apps.experiments.schemas import StrategyFigures
 
 LEAST_TASKS = 10
 """A best score over fewer tasks than this says little."""

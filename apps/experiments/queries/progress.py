@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from apps.core.models import Job, JobStatus, QueueState, Worker
 from apps.core.words import plural
+from apps.experiments.documents import Totals
 from apps.experiments.kind import KIND, QUEUE
 from apps.experiments.models import ExperimentRun, ExperimentStatus, Solve, SolveStatus
 from apps.experiments.queries.figures import done, ended
-from apps.experiments.schemas import Totals
 
 RATE_WINDOW = timedelta(seconds=60)
 WORKER_SEEN = timedelta(seconds=60)

@@ -18,8 +18,8 @@ from apps.core.models import Job, JobStatus
 from apps.experiments.models import ExperimentResult, Solve, SolveStatus, StrategyMetric, TaskSubmission
 from apps.experiments.queries.truths import task_contents
 from apps.experiments.reports import CellEnd
+from apps.experiments.services.ending import runs_settle
 from apps.experiments.services.outcomes import Outcome, Spent, judge, spent_in_all
-from apps.experiments.services.settle import runs_settle
 
 BATCH = 200
 OPEN_SOLVES = (SolveStatus.PENDING, SolveStatus.RUNNING)

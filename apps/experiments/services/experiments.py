@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from apps.core.access import require_owner, require_role
 from apps.core.errors import Conflict, Invalid, NotFound
 from apps.core.models import Role, User
+from apps.experiments.documents import MAX_CELLS, ExperimentSpec, Name, Prose, TaskSelection
 from apps.experiments.models import Experiment, ExperimentRun, ExperimentStatus, Solve
-from apps.experiments.schemas import MAX_CELLS, ExperimentSpec, Name, Prose, TaskSelection
 from apps.experiments.strategies import Problem, check_configs
 from apps.tasks.criteria import TaskCriteria, tasks_matching
 from apps.tasks.models import ArcTask

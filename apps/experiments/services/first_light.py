@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db import IntegrityError, transaction
 
 from apps.core.models import User
+from apps.experiments.documents import ExperimentSpec
 from apps.experiments.models import Experiment, StrategyMetric
-from apps.experiments.schemas import ExperimentSpec
 from apps.experiments.services.experiments import experiment_create, experiment_get
 from apps.experiments.services.runs import experiment_start
 from apps.tasks.criteria import TaskCriteria

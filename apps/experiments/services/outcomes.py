@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from apps.carbon.engine.estimates import core_dollars, core_joules
 from apps.carbon.models import ResourceUsage
 from apps.core.jobs.reports import Usage
+from apps.experiments.documents import Answer
 from apps.experiments.engine import scoring
 from apps.experiments.engine.strategy import ATTEMPTS_PER_TEST
 from apps.experiments.models import SolveStatus
 from apps.experiments.queries.figures import NOTHING_FOUND
-from apps.experiments.schemas import Answer
 from apps.tasks.engine.grids import InvalidGrid, parse_grid
 
 

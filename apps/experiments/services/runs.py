@@ -26,9 +26,9 @@ from apps.experiments.models import (
     Solve,
     SolveStatus,
 )
+from apps.experiments.services.ending import run_settle, status_emit
 from apps.experiments.services.experiments import experiment_check, refuse, selection_of, spec_of
 from apps.experiments.services.lost import lost_cells_close
-from apps.experiments.services.settle import run_settle, status_emit
 from apps.experiments.strategies import versioned
 from apps.tasks.criteria import tasks_matching
 from apps.tasks.models import ArcTask

@@ -19,9 +19,9 @@ from apps.core.errors import Conflict, Invalid, NotFound
 from apps.core.returning import back
 from apps.core.words import plural
 from apps.experiments import queries, services
+from apps.experiments.documents import ExperimentSpec
 from apps.experiments.forms import Draft
 from apps.experiments.models import Experiment, ExperimentStatus
-from apps.experiments.schemas import ExperimentSpec
 from apps.tasks.criteria import MAX_LISTED
 from apps.tasks.lists import GALLERY
 from apps.tasks.queries import family_choices, splits

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 
 TRAINING, EVALUATION, TEST = "training", "evaluation", "test"
-SPLITS = (TRAINING, EVALUATION, TEST)
 
 _SURE = {
     **dict.fromkeys(("training", "train", "trainings"), TRAINING),

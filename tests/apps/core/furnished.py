@@ -10,8 +10,8 @@ from apps.core.accounts import api_key_create
 from apps.core.artefacts import artefact_record, artefact_store
 from apps.core.models import Job, Service
 from apps.core.system_events import system_event_record
+from apps.experiments.documents import ExperimentSpec
 from apps.experiments.models import TaskSubmission
-from apps.experiments.schemas import ExperimentSpec
 from apps.experiments.services import experiment_cancel, experiment_create, experiment_start
 from apps.tasks.criteria import TaskCriteria
 from apps.tasks.engine.formats import parse_task

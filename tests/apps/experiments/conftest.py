@@ -13,9 +13,9 @@ from apps.core.jobs.reports import Usage
 from apps.core.jobs.settle import settle
 from apps.core.jobs.verdict import Outcome, Verdict
 from apps.core.models import Job, JobStatus, Role, User
+from apps.experiments.documents import ExperimentSpec
 from apps.experiments.engine import registry
 from apps.experiments.models import Experiment, Solve
-from apps.experiments.schemas import ExperimentSpec
 from apps.experiments.services import experiment_create, experiment_start
 from apps.tasks.content import content_columns, task_data
 from apps.tasks.criteria import TaskCriteria

@@ -16,7 +16,7 @@ from apps.core.jobs.verdict import Verdict
 from apps.core.models import Job
 from apps.experiments.models import Experiment, Solve, TaskSubmission
 from apps.experiments.services import on_finish
-from apps.experiments.services.settle import cell_is_open
+from apps.experiments.services.ending import cell_is_open
 from apps.tasks.models import ArcTask
 from tests.apps.experiments.conftest import answer_of, cells, end, make_task
 

@@ -13,10 +13,10 @@ from apps.core.models import Job, JobStatus, SystemEvent, User
 from apps.experiments.models import Experiment, ExperimentRun, Solve
 from apps.experiments.services import (
     cells,
+    ending,
     experiment_cancel,
     experiment_delete,
     experiment_retry_failed,
-    settle,
 )
 from apps.tasks.models import ArcTask
 from tests.apps.experiments.conftest import begin, end
@@ -79,7 +79,7 @@ def test_a_cell_that_has_written_its_end_is_waited_for_and_not_waited_on(
     """The worker holds the cell and goes for the run when the delete begins: the very moment at which both stuck."""
     made, cell = stopping()
     crowd, deleting = Crowd(), threading.Event()
-    settle_now = settle.runs_settle
+    settle_now = ending.runs_settle
 
     def settle_when_the_delete_waits(*, run_ids: Iterable[str]) -> None:
         deleting.set()

@@ -11,7 +11,7 @@ from django.db import OperationalError, connection, transaction
 
 from apps.core.models import JobEvent
 from apps.experiments.models import Experiment, Solve, TaskSubmission
-from apps.experiments.services import settle
+from apps.experiments.services import ending
 from apps.tasks.models import ArcTask
 from tests.apps.experiments.conftest import begin, cells, end
 from tests.patience import PATIENCE
@@ -79,7 +79,7 @@ def test_the_second_waits_for_the_first_and_then_sees_its_cell(
     for cell in last_two:
         begin(cell)
     meet = threading.Barrier(2)
-    settle_now = settle.runs_settle
+    settle_now = ending.runs_settle
 
     def meet_then_settle(*, run_ids: Iterable[str]) -> None:
         meet.wait(timeout=PATIENCE)

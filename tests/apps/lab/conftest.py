@@ -13,8 +13,8 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.core.models import Job, JobAttempt, Role, User
+from apps.experiments.documents import RunResults
 from apps.experiments.models import Experiment, ExperimentRun, Solve
-from apps.experiments.schemas import RunResults
 from apps.tasks.models import ArcTask
 
 GRID = [[0, 1], [1, 0]]

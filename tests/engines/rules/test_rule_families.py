@@ -9,7 +9,8 @@ import pytest
 
 from apps.experiments.engine.synthesis.program import decode
 from apps.experiments.engine.synthesis.rules import FAMILIES, propose
-from apps.experiments.engine.synthesis.rules.base import Meter, Proposal, same
+from apps.experiments.engine.synthesis.rules.base import Meter, Proposal
+from apps.tasks.engine.grids import same
 from apps.tasks.engine.puzzle import Grid, Puzzle
 
 pytestmark = pytest.mark.usefixtures("prepared")

@@ -15,11 +15,12 @@ from hypothesis.extra.numpy import arrays
 
 from apps.experiments.engine.synthesis.program import decode
 from apps.experiments.engine.synthesis.rules import features, proposals
-from apps.experiments.engine.synthesis.rules.base import OPS, same
+from apps.experiments.engine.synthesis.rules.base import OPS
 from apps.experiments.engine.synthesis.rules.completion import GROUPS, completed
 from apps.experiments.engine.synthesis.rules.components import PROPS, boxes, label, properties
 from apps.experiments.engine.synthesis.rules.frames import views_of
 from apps.experiments.engine.synthesis.rules.select import turned
+from apps.tasks.engine.grids import same
 from apps.tasks.engine.puzzle import Grid
 
 pytestmark = pytest.mark.usefixtures("prepared")

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from apps.experiments.engine.compiled import kernel
 from apps.experiments.engine.synthesis.dag import Dag
+from apps.experiments.engine.synthesis.kernels.basics import popcount
 from apps.experiments.engine.synthesis.limits import MAX_PIECES, MAX_TABLE_PIECES
-from apps.experiments.engine.synthesis.signatures import BITS, BITSETS, CELLS, INDICES, NUMBER, NUMBERS, TABLE, WORD
+from apps.experiments.engine.synthesis.signatures import BITS, BITSETS, CELLS, INDICES, NUMBER, NUMBERS, TABLE
 from apps.experiments.engine.synthesis.tables import fit_tables
 from apps.tasks.engine.puzzle import Grid
 
@@ -55,15 +56,6 @@ def piece_bits(cells, images, first, states, target, demos, good, filled):
                 at += 1
 
 
-@kernel(WORD)
-def _bits(x):
-    """Number of set bits of a uint64."""
-    x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
-
-
 @kernel(BITSETS, BITS, NUMBERS, entry=True)
 def exact_pieces(good, everything, out):
     """Pieces right on every cell; returns how many indices were written to `out`."""
@@ -102,7 +94,7 @@ def _best_layers(good, filled, cost, remaining, width, chosen, worth, finish):
                 break
             if rest & ~good[m, w]:
                 completes = False
-            gain += _bits(filled[m, w] & rest)
+            gain += popcount(filled[m, w] & rest)
         if not fits:
             continue
         if completes and (finish[0] < 0 or cost[m] < cost[finish[0]]):

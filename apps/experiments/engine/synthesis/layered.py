@@ -11,10 +11,11 @@ import numpy as np
 from apps.experiments.engine.strategy import Step
 from apps.experiments.engine.synthesis.looks import PLAIN, Outlook
 from apps.experiments.engine.synthesis.machine import Machine
-from apps.experiments.engine.synthesis.primitives import Primitive, catalogue
+from apps.experiments.engine.synthesis.primitives import Primitive
 from apps.experiments.engine.synthesis.program import decoders
 from apps.experiments.engine.synthesis.sizes import SizeRule
 from apps.experiments.engine.synthesis.tables import apply_table
+from apps.experiments.engine.synthesis.vocabulary import catalogue
 from apps.tasks.engine.grids import freeze, is_valid
 from apps.tasks.engine.puzzle import Grid
 

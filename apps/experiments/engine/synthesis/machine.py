@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.experiments.engine.synthesis.kernels.choose import PROPERTIES, measure
+from apps.experiments.engine.synthesis.kernels.measure import PROPERTIES, measure
 from apps.experiments.engine.synthesis.kernels.opcodes import FILTER, FOLD, MAP, PICK, SPLIT, UNARY
 from apps.experiments.engine.synthesis.limits import MAX_LIST, SIDE
-from apps.experiments.engine.synthesis.primitives import Primitive, catalogue
+from apps.experiments.engine.synthesis.primitives import Primitive
+from apps.experiments.engine.synthesis.vocabulary import catalogue
 from apps.tasks.engine.grids import freeze
 from apps.tasks.engine.puzzle import Grid
 

@@ -18,13 +18,14 @@ from apps.experiments.engine.synthesis.dag import Dag, explore
 from apps.experiments.engine.synthesis.guidance import guided_costs
 from apps.experiments.engine.synthesis.layered import LayeredProgram
 from apps.experiments.engine.synthesis.looks import PLAIN, Outlook, alternatives, background
-from apps.experiments.engine.synthesis.primitives import Palette, Primitive, vocabulary
+from apps.experiments.engine.synthesis.primitives import Palette, Primitive
 from apps.experiments.engine.synthesis.program import Program
 from apps.experiments.engine.synthesis.rules import proposals
 from apps.experiments.engine.synthesis.rules.base import Meter
 from apps.experiments.engine.synthesis.rules.cellwise import cellwise
 from apps.experiments.engine.synthesis.selection import votes
 from apps.experiments.engine.synthesis.sizes import SizeRule
+from apps.experiments.engine.synthesis.vocabulary import vocabulary
 from apps.tasks.engine.grids import is_valid
 from apps.tasks.engine.puzzle import Grid, Puzzle
 

@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from apps.experiments.engine.synthesis.limits import SIDE
-from apps.experiments.engine.synthesis.primitives import Primitive, catalogue
+from apps.experiments.engine.synthesis.primitives import Primitive
+from apps.experiments.engine.synthesis.vocabulary import catalogue
 from apps.tasks.engine.puzzle import Grid, Puzzle
 
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from apps.experiments.engine.synthesis.dag import Dag, explore
 from apps.experiments.engine.synthesis.guidance import WEIGHTS, generic
-from apps.experiments.engine.synthesis.primitives import Palette, vocabulary
+from apps.experiments.engine.synthesis.primitives import Palette
+from apps.experiments.engine.synthesis.vocabulary import vocabulary
 from apps.tasks.engine.features import FEATURE_NAMES, describe_pairs
 from apps.tasks.engine.formats import TaskData, load_canonical
 from apps.tasks.engine.grids import freeze

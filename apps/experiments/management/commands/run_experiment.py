@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from apps.core.errors import TerrariumError
 from apps.experiments import queries, services
+from apps.experiments.documents import ExperimentSpec, RowFigures
 from apps.experiments.forms import read_seeds
 from apps.experiments.management.commands.first_light import owner_named
 from apps.experiments.models import ACTIVE, Experiment, ExperimentRun
-from apps.experiments.schemas import ExperimentSpec, RowFigures
 from apps.experiments.strategies import words
 from apps.tasks.criteria import TaskCriteria
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from apps.experiments.engine.compiled import kernel
 from apps.experiments.engine.synthesis.limits import COLOURS, SIDE
-from apps.experiments.engine.synthesis.signatures import FLAG, GRID, LABELS, NUMBER, NUMBERS, TABLE
+from apps.experiments.engine.synthesis.signatures import FLAG, GRID, LABELS, NUMBER, NUMBERS, TABLE, WORD
 
 
 @kernel(GRID, NUMBER, NUMBER, NUMBERS)
@@ -231,3 +231,12 @@ def is_symmetric(a, h, w, k):
             if a[y, x] != a[i, j]:
                 return False
     return True
+
+
+@kernel(WORD)
+def popcount(x):
+    """Bits set in a word."""
+    x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.experiments.engine.strategy import Step
-from apps.experiments.engine.synthesis.limits import SIDE
 from apps.experiments.engine.synthesis.program import decoders
+from apps.tasks.engine.grids import is_valid, same
 from apps.tasks.engine.puzzle import Grid
 
 KIND = "rules"
@@ -119,21 +119,6 @@ def grid_key(grid: Grid) -> bytes:
     return bytes((grid.shape[0], grid.shape[1])) + grid.astype(np.int8, copy=False).tobytes()
 
 
-def same(a: Grid | None, b: Grid | None) -> bool:
-    """Whether both are grids with equal shape and cells."""
-    return a is not None and b is not None and a.shape == b.shape and bool((a == b).all())
-
-
-def valid(grid: Grid | None) -> bool:
-    """Whether this is a grid within ARC's limits."""
-    if grid is None or grid.ndim != 2:
-        return False
-    height, width = grid.shape
-    if not (1 <= height <= SIDE and 1 <= width <= SIDE):
-        return False
-    return bool(grid.min() >= 0 and grid.max() <= 9)
-
-
 class Meter:
     """Counts search steps; one step is about a microsecond of one core."""
 
@@ -165,7 +150,7 @@ def proposal(
     calls: tuple[Call, ...], cost: int, family: str, inputs: Sequence[Grid], outputs: Sequence[Grid]
 ) -> Proposal | None:
     """A proposal with its known outputs, unless one of them is no valid grid."""
-    if not all(valid(output) for output in outputs):
+    if not all(is_valid(output) for output in outputs):
         return None
     program = Pipeline(calls, cost, family)
     program.known = {grid_key(i): o for i, o in zip(inputs, outputs, strict=True)}
@@ -180,7 +165,7 @@ def try_calls(calls: tuple[Call, ...], cost: int, family: str, pairs: Pairs, tes
     outputs = []
     for given in tests:
         output = run_calls(calls, given)
-        if output is None or not valid(output):
+        if output is None or not is_valid(output):
             return None
         outputs.append(output)
     return proposal(calls, cost, family, tests, outputs)

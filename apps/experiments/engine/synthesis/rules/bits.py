@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from apps.experiments.engine.compiled import kernel
+from apps.experiments.engine.synthesis.kernels.basics import popcount
 from apps.experiments.engine.synthesis.rules.order import largest_first
 from apps.experiments.engine.synthesis.signatures import (
     BITS,
@@ -18,7 +19,6 @@ from apps.experiments.engine.synthesis.signatures import (
     INDICES,
     NUMBER,
     NUMBERS,
-    WORD,
 )
 
 EQ, GE, NE, LT, SAME, DIFFERENT = 0, 1, 2, 3, 4, 5
@@ -38,15 +38,6 @@ def _say(meta: Any, row: int, feature: int, operator: int, value: int, cost: int
     meta[row, 1] = operator
     meta[row, 2] = value
     meta[row, 3] = cost
-
-
-@kernel(WORD)
-def popcount(x: Any) -> Any:
-    """Bits set in a word."""
-    x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
 @kernel(GRID, GRID, CELLS, INDEX, FLAGS, NUMBER, NUMBER, entry=True)

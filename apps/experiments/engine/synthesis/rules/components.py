@@ -24,8 +24,8 @@ COLOUR_PROPS = frozenset(
 
 """Properties whose values are colours, 10 meaning none."""
 
-SIZE, HEIGHT, WIDTH, ON_EDGE, IS_BOX, HOLES = 0, 1, 2, 5, 6, 7
-MAIN, RARE, AROUND, TOP, LEFT = 14, 15, 16, 27, 28
+SIZE, HEIGHT, WIDTH, ON_EDGE, HOLES = 0, 1, 2, 5, 7
+TOP, LEFT = 27, 28
 NONE = 10
 
 

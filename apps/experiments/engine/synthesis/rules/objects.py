@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.experiments.engine.synthesis.rules import regions
-from apps.experiments.engine.synthesis.rules.base import Meter, Pairs, Proposal, op, proposal, same
+from apps.experiments.engine.synthesis.rules.base import Meter, Pairs, Proposal, op, proposal
 from apps.experiments.engine.synthesis.rules.decision import Rules, apply_rules, rules_text
 from apps.experiments.engine.synthesis.rules.features import background, background_modes
 from apps.experiments.engine.synthesis.rules.learn import Effort, Learner, Problem
+from apps.tasks.engine.grids import same
 from apps.tasks.engine.puzzle import Grid
 
 Act = tuple[Any, ...]

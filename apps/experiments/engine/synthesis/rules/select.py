@@ -10,21 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.experiments.engine.synthesis.rules import bits, regions
-from apps.experiments.engine.synthesis.rules.base import (
-    Call,
-    Meter,
-    Pairs,
-    Proposal,
-    contiguous,
-    op,
-    proposal,
-    same,
-)
+from apps.experiments.engine.synthesis.rules.base import Call, Meter, Pairs, Proposal, contiguous, op, proposal
 from apps.experiments.engine.synthesis.rules.cells import pack
 from apps.experiments.engine.synthesis.rules.cellwise import cellwise
 from apps.experiments.engine.synthesis.rules.decision import Condition, apply_rules, rules_text
 from apps.experiments.engine.synthesis.rules.features import background, background_modes
 from apps.experiments.engine.synthesis.rules.frames import Views, frame
+from apps.tasks.engine.grids import same
 from apps.tasks.engine.puzzle import Grid
 
 _KIND_COST = {

@@ -10,6 +10,7 @@ from django.db import transaction
 from apps.core.jobs import event_emit
 from apps.core.jobs.reports import StatusChange
 from apps.core.sql import finish_time
+from apps.experiments.documents import RESULTS_VERSION
 from apps.experiments.models import (
     ACTIVE,
     ENDED,
@@ -21,7 +22,6 @@ from apps.experiments.models import (
     TaskSubmission,
 )
 from apps.experiments.queries.figures import results_computed, task_set
-from apps.experiments.schemas import RESULTS_VERSION
 
 RENEWED_AT_ONCE = 20
 

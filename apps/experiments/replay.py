@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apps.experiments.engine import registry
-from apps.experiments.engine.strategy import Step
+from apps.experiments.engine.registry import UnknownStrategy
 from apps.experiments.queries.truths import TaskContent
-from apps.tasks.engine.grids import parse_grid, to_lists
+from apps.experiments.replayer import REPLAYER, CannotReplay
 
-MAX_STEPS = 40
 _INPUT, _OUTPUT = "input", "output"
 """What strategies call a grid that is no step: what they were given, and what they, or one of their parts, hand on."""
 Grid = list[list[int]]
@@ -68,32 +66,30 @@ class _Run:
 
 def replay_program(*, strategy: str, program_data: Mapping[str, Any], content: TaskContent) -> Replay:
     """The stages on each demonstration and test input. Truths are not looked at."""
+    given = [(f"Demonstration {n}", one["input"], one["output"]) for n, one in enumerate(content.train, start=1)]
+    given += [(f"Test {n}", grid, None) for n, grid in enumerate(content.test_inputs, start=1)]
     try:
-        engine = registry.get(strategy)
-        given = [(f"Demonstration {n}", one["input"], one["output"]) for n, one in enumerate(content.train, start=1)]
-        given += [(f"Test {n}", grid, None) for n, grid in enumerate(content.test_inputs, start=1)]
-        runs = [
-            _Run(title, grid, wanted, _steps(engine.replay(program_data, parse_grid(grid)), grid))
-            for title, grid, wanted in given
-        ]
-    except registry.UnknownStrategy as error:
+        played = REPLAYER.steps(strategy, program_data, [grid for _, grid, _ in given])
+    except UnknownStrategy as error:
         return Replay([], [], str(error))
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except CannotReplay as error:
         # Written by another version of the strategy, or imported: the text remains, running it does not work.
-        return Replay([], [], f"This version cannot run it again ({type(error).__name__}: {error}).")
+        return Replay([], [], f"This version cannot run it again ({error}).")
+    runs = [
+        _Run(title, grid, wanted, _steps(said, grid)) for (title, grid, wanted), said in zip(given, played, strict=True)
+    ]
     stages = _stages(runs)
     return Replay(stages, [_line(run, stages) for run in runs])
 
 
-def _steps(said: Sequence[Step], given: Grid) -> list[Done]:
+def _steps(said: Sequence[Done], given: Grid) -> list[Done]:
     """What was done, without the grids that only repeat the input, or what a part of the program hands to the next."""
     steps: list[Done] = []
-    for step in list(said)[:MAX_STEPS]:
-        grid = None if step.grid is None else to_lists(step.grid)
-        word = step.label.strip().lower()
+    for label, grid in said:
+        word = label.strip().lower()
         if word in (_INPUT, _OUTPUT) and grid == (steps[-1][1] if steps else given):
             continue
-        steps.append(("handed on" if word == _OUTPUT else step.label, grid))
+        steps.append(("handed on" if word == _OUTPUT else label, grid))
     return steps
 
 

@@ -30,6 +30,7 @@ def test_the_web_server_has_charts_ready_before_its_first_request(tmp_path: Path
 
 PAGES = (
     "/", "/tasks/", "/experiments/", "/experiments/new/", "/training/", "/models/", "/carbon/", "/system/", "/system/jobs/",
+    "/experiments/new/estimate/", "/api/v1/experiments/strategies", "/api/v1/experiments", "/tasks/arc1:007bbfb7/",
     "/api/v1/system/info", "/api/openapi.json", "/admin/",
 )  # fmt: skip
 VISITS = f"""
@@ -48,8 +49,19 @@ import workers.doorbell
 """
 
 
-def test_no_page_needs_what_trains_models_or_measures_energy(tmp_path: Path) -> None:
-    assert not (TRAINING | METERING) & set(loaded_by(tmp_path, VISITS))
+def test_no_page_needs_what_trains_models_measures_energy_or_compiles_solvers(tmp_path: Path) -> None:
+    assert not (TRAINING | METERING | {"numba"}) & set(loaded_by(tmp_path, VISITS))
+
+
+def test_a_program_is_shown_step_by_step_by_another_process(tmp_path: Path) -> None:
+    code = """
+import config.asgi
+from apps.experiments.replayer import REPLAYER
+program = {"kind": "rules", "family": "select", "cost": 1, "calls": [["turn", 4]]}
+(steps,) = REPLAYER.steps("program_synthesis", program, [[[1, 2]]])
+assert steps[-1][1] == [[2, 1]], steps
+"""
+    assert loaded_by(tmp_path, code) == ["bokeh.models"]
 
 
 def test_the_process_that_solvers_are_forked_from_holds_nothing_that_trains_models_or_measures_energy(
@@ -58,7 +70,6 @@ def test_the_process_that_solvers_are_forked_from_holds_nothing_that_trains_mode
     code = """
 from apps.experiments.engine import prepare, registry
 import workers.children, workers.inside, workers.solving
-for name in registry.names():
-    registry.get(name)
+registry.load_kernels()
 """
     assert not (TRAINING | METERING) & set(loaded_by(tmp_path, code))

@@ -10,8 +10,7 @@ import pytest
 
 from apps.experiments.engine import hardstop
 from apps.experiments.engine.hardstop import WALL_FACTOR, HardStop
-from apps.experiments.engine.strategy import Budget
-from apps.experiments.engine.synthesis import strategy
+from apps.experiments.engine.synthesis import solver
 from apps.experiments.engine.synthesis.config import SynthesisConfig
 from apps.tasks.engine.grids import freeze
 from apps.tasks.engine.puzzle import Puzzle
@@ -53,11 +52,9 @@ def test_what_has_to_be_compiled_first_counts_against_no_solve(monkeypatch: pyte
         while time.process_time() < until:
             pass
 
-    monkeypatch.setattr(strategy, "_ready", compiling)
+    monkeypatch.setattr(solver, "_ready", compiling)
     grid = freeze(np.eye(3))
     puzzle = Puzzle("small", ((grid, grid),), (grid,))
-    solution = strategy.ProgramSynthesis().solve(
-        puzzle, config=SynthesisConfig(), budget=Budget(0.001, hard_seconds=1.9), seed=0
-    )
+    solution = solver.solve(puzzle, SynthesisConfig(), steps=250_000, hard_seconds=1.9, seed=0)
     assert not solution.hard_stopped
     assert solution.predictions[0]

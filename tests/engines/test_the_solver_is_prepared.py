@@ -156,3 +156,22 @@ def test_a_prepared_solver_needs_no_other_process(prepared: None, monkeypatch: p
     assert prepare.missing() == []
     for name in registry.names():
         registry.get(name).warm()
+
+
+def test_all_that_the_engine_compiles_is_prepared() -> None:
+    """Asked in a fresh process: strategies are told of without what they compile being imported."""
+    script = """
+import json, pkgutil
+from importlib import import_module
+from apps.experiments.engine import prepare
+known = sorted(kernel.name for kernel in prepare.kernels())
+import apps.experiments.engine as engine
+for module in pkgutil.walk_packages(engine.__path__, "apps.experiments.engine."):
+    import_module(module.name)
+from apps.experiments.engine.compiled import KERNELS
+print(json.dumps([known, sorted(kernel.name for kernel in KERNELS)]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    known, there_are = json.loads(done.stdout)
+    assert known == there_are
+    assert len(known) > 100

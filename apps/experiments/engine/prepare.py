@@ -43,8 +43,7 @@ Tell = Callable[[Progress], None]
 
 def kernels() -> list[Kernel]:
     """The kernels of all strategies, called ones before their callers."""
-    for name in registry.names():
-        registry.get(name)
+    registry.load_kernels()
     found: dict[Kernel, None] = {}
 
     def add(one: Kernel) -> None:

@@ -16,13 +16,20 @@ from apps.core.models import Job, JobStatus, Role, User
 from apps.experiments.documents import ExperimentSpec
 from apps.experiments.engine import registry
 from apps.experiments.models import Experiment, Solve
+from apps.experiments.replayer import REPLAYER
 from apps.experiments.services import experiment_create, experiment_start
 from apps.tasks.content import content_columns, task_data
 from apps.tasks.criteria import TaskCriteria
 from apps.tasks.models import ArcTask
+from tests.patience import PATIENCE
 
 GRID = [[1, 0], [0, 1]]
 OTHER = [[2, 2], [2, 2]]
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REPLAYER, "seconds", PATIENCE)
 
 
 @pytest.fixture(autouse=True)

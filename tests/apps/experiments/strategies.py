@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -54,3 +56,44 @@ class Other(Echo):
 
     name: ClassVar[str] = "other"
     title: ClassVar[str] = "Other"
+
+
+class Staged(Echo):
+    """A program of two parts, each of which hands on what it made."""
+
+    def replay(self, program_data: Mapping[str, Any], grid: Grid) -> Sequence[Step]:
+        """Both parts, and what they hand on."""
+        flipped = grid[:, ::-1]
+        return [
+            Step("input", grid),
+            Step("flip: left to right", flipped),
+            Step("output", flipped),
+            Step(f"look: {int(grid[0, 0])} first", flipped),
+            Step("flip back", grid),
+            Step("output", grid),
+        ]
+
+
+class Foreign(Echo):
+    """A program of another version."""
+
+    def replay(self, program_data: Mapping[str, Any], grid: Grid) -> Sequence[Step]:
+        """Finds its kind missing."""
+        raise KeyError("kind")
+
+
+class Crashing(Echo):
+    """A program that takes its process with it."""
+
+    def replay(self, program_data: Mapping[str, Any], grid: Grid) -> Sequence[Step]:
+        """Ends here."""
+        os._exit(1)
+
+
+class Endless(Echo):
+    """A program that does not come to an end."""
+
+    def replay(self, program_data: Mapping[str, Any], grid: Grid) -> Sequence[Step]:
+        """Waits for ever."""
+        while True:
+            time.sleep(60)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.core.models import User
-from apps.experiments.engine.strategy import Step
+from apps.experiments.engine import registry
 from apps.experiments.models import Experiment
+from apps.experiments.replayer import CannotReplay, Replayer
 from apps.experiments.services import experiment_rerun
-from apps.tasks.engine.puzzle import Grid
 from apps.tasks.models import ArcTask
+from tests import patience
 from tests.apps.experiments.conftest import answer_of, begin, cells, end, make_task
-from tests.apps.experiments.strategies import Echo
 from tests.apps.experiments.test_figures_are_the_same_everywhere import plain
 from tests.apps.experiments.test_the_pages import client_of, page, text
 
@@ -183,27 +183,8 @@ def test_nothing_found_and_a_wrong_answer_look_different_everywhere(row: Experim
     assert "d by echo (seed 0): found nothing" in log
 
 
-class Staged(Echo):
-    """A program of two parts, each of which hands on what it made."""
-
-    name = "echo"
-
-    def replay(self, program_data: Mapping[str, Any], grid: Grid) -> Sequence[Step]:
-        flipped = grid[:, ::-1]
-        return [
-            Step("input", grid),
-            Step("flip: left to right", flipped),
-            Step("output", flipped),
-            Step(f"look: {int(grid[0, 0])} first", flipped),
-            Step("flip back", grid),
-            Step("output", grid),
-        ]
-
-
-def test_a_replay_calls_only_the_last_grid_output_and_shows_the_input_once(
-    row: Experiment, viewer: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Echo, "replay", Staged.replay)
+def test_a_replay_calls_only_the_last_grid_output_and_shows_the_input_once(row: Experiment, viewer: User) -> None:
+    registry.register("echo", "tests.apps.experiments.strategies:Staged")
     body = at(viewer, row, "cells/1/replay/1/1/")
     heads = [plain(head) for head in re.findall(r"<th scope=\"col\">(.*?)</th>", body, re.S)]
     assert heads == ["Which", "Input", "1 flip: left to right", "2 look", "3 · output flip back"]
@@ -227,14 +208,21 @@ def test_a_program_that_ends_elsewhere_is_said_to(make: Make, viewer: User) -> N
     assert page(viewer, f"{made.pk}/cells/0/replay/1/2/").status_code == 404
 
 
-def test_a_program_that_cannot_be_run_again_says_so(
-    row: Experiment, viewer: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(self: Echo, program_data: object, grid: object) -> None:
-        raise KeyError("kind")
+@pytest.mark.parametrize(("how", "why"), [("Foreign", "KeyError: 'kind'"), ("Crashing", "its process ended")])
+def test_a_program_that_cannot_be_run_again_says_so(row: Experiment, viewer: User, how: str, why: str) -> None:
+    registry.register("echo", f"tests.apps.experiments.strategies:{how}")
+    assert f"This version cannot run it again ({why})" in html.unescape(at(viewer, row, "cells/0/replay/1/1/"))
 
-    monkeypatch.setattr(Echo, "replay", broken)
-    assert "cannot run it again" in at(viewer, row, "cells/0/replay/1/1/")
+
+def test_a_program_without_end_holds_nobody_up_and_the_next_one_runs(row: Experiment, viewer: User) -> None:
+    registry.register("echo", "tests.apps.experiments.strategies:Endless")
+    impatient = Replayer(seconds=0.5)
+    with pytest.raises(CannotReplay, match=r"longer than 0\.5 seconds"):
+        impatient.steps("echo", {}, [[[1]]])
+    registry.register("echo", "tests.apps.experiments.strategies:Echo")
+    impatient.seconds = patience.PATIENCE
+    assert impatient.steps("echo", {}, [[[1]]]) == [[("return grid", [[1]])]]
+    impatient.close()
 
 
 def test_its_cost_does_not_grow_with_the_run(make: Make, viewer: User) -> None:

@@ -55,6 +55,14 @@ def title_of(name: str) -> str:
         return name
 
 
+def current_version(name: str) -> str | None:
+    """The version a run begun now would have; null for one that is no longer registered."""
+    try:
+        return registry.get(name).version
+    except registry.UnknownStrategy:
+        return None
+
+
 _PLAIN: dict[str, str] = {
     "greater_than_equal": "Write {ge} or more.",
     "greater_than": "Write more than {gt}.",

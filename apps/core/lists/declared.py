@@ -76,13 +76,17 @@ class Sort:
 
     Those of `first` come before all others, in the same order: for the few that matter now, where sorting every row
     would take too long. `only` is what the order has a place for. With a `label` the order is offered in the bar, for
-    lists without columns to click on.
+    lists without columns to click on. An order that depends on what stands in the database now is asked for when it is used.
     """
 
-    order: tuple[Any, ...]
+    order: tuple[Any, ...] | Callable[[], tuple[Any, ...]]
     first: Q | None = None
     only: Q | None = None
     label: str = ""
+
+    def terms(self) -> tuple[Any, ...]:
+        """What to order by."""
+        return self.order() if callable(self.order) else self.order
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ class Listing:
         return self.page.present(found, self.user)
 
     def _slice(self, start: int, stop: int) -> list[Any]:
-        rows, first = self.queryset.order_by(*self._order.order), self._order.first
+        rows, first = self.queryset.order_by(*self._order.terms()), self._order.first
         if first is None:
             return list(rows[start:stop])
         ahead = rows.filter(first)

@@ -2,6 +2,7 @@
 
 from apps.experiments.queries.cells import CellDetail, attempts_of, cell_detail, solve_get, tests_of
 from apps.experiments.queries.curves import Curve, curves
+from apps.experiments.queries.estimates import Estimate, estimate
 from apps.experiments.queries.experiments import ExperimentRow, experiments_filtered, owners, rows_of, run_of
 from apps.experiments.queries.figures import results_of
 from apps.experiments.queries.log import log_lines
@@ -24,6 +25,7 @@ __all__ = [
     "CellDetail",
     "Comparison",
     "Curve",
+    "Estimate",
     "ExperimentRow",
     "Matrix",
     "Outcome",
@@ -36,6 +38,7 @@ __all__ = [
     "cells_of_jobs",
     "comparisons",
     "curves",
+    "estimate",
     "experiments_filtered",
     "log_lines",
     "matrix",

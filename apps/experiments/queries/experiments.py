@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import FloatField, Q, QuerySet, Value
+from django.db.models import Case, FloatField, Q, QuerySet, Value, When
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, NullIf
 
@@ -16,24 +16,49 @@ from apps.experiments.models import ACTIVE, Experiment, ExperimentRun
 from apps.experiments.queries.figures import results_computed, results_stored
 from apps.experiments.queries.progress import Progress, progress_of
 
+Order = tuple[Any, ...] | Callable[[], tuple[Any, ...]]
 
-def _measured(figure: str) -> Cast:
-    """A figure of the whole as a number, null where it was not measured: JSON's null is the word "null" on SQLite."""
+
+def _shown(figure: str, *, down: bool) -> Callable[[], tuple[Any, ...]]:
+    """The order by a figure of the whole as the list shows it: kept where the latest run has ended, else as it stands.
+
+    Experiments without the figure come last either way.
+    """
+
+    def order() -> tuple[Any, ...]:
+        active = list(ExperimentRun.objects.filter(status__in=ACTIVE).defer(*_HEAVY_RUN))
+        totals = {run.experiment_id: results.totals for run, results in zip(active, _computed(active), strict=True)}
+        now = [
+            When(pk=pk, then=Value(getattr(total, figure), output_field=FloatField())) for pk, total in totals.items()
+        ]
+        figures = Case(*now, default=_kept_figure(figure), output_field=FloatField())
+        return (figures.desc(nulls_last=True) if down else figures.asc(nulls_last=True), "-created_at", "-pk")
+
+    return order
+
+
+def _computed(runs: Sequence[ExperimentRun]) -> list[RunResults]:
+    found = results_computed(runs)
+    return [found[run.run_id] for run in runs]
+
+
+def _kept_figure(figure: str) -> Cast:
+    """A kept figure as a number, null where it was not measured: JSON's null is the word "null" on SQLite."""
     text = KeyTextTransform(figure, KeyTransform("totals", "results"))
     return Cast(NullIf(text, Value("null")), FloatField())
 
 
-SORTS: dict[str, tuple[Any, ...]] = {
+SORTS: dict[str, Order] = {
     "created": ("created_at", "pk"),
     "-created": ("-created_at", "-pk"),
     "name": ("name", "pk"),
     "-name": ("-name", "-pk"),
     "status": ("status", "-created_at", "-pk"),
     "-status": ("-status", "-created_at", "-pk"),
-    "score": (_measured("macro").asc(nulls_last=True), "-created_at", "-pk"),
-    "-score": (_measured("macro").desc(nulls_last=True), "-created_at", "-pk"),
-    "cost": (_measured("dollars").asc(nulls_last=True), "-created_at", "-pk"),
-    "-cost": (_measured("dollars").desc(nulls_last=True), "-created_at", "-pk"),
+    "score": _shown("macro", down=False),
+    "-score": _shown("macro", down=True),
+    "cost": _shown("dollars", down=False),
+    "-cost": _shown("dollars", down=True),
 }
 """The orders of the list; each ends in something unique, so that pages are stable."""
 
@@ -95,7 +120,8 @@ def experiments_filtered(
         found = found.filter(strategy_configs__has_key=strategy)
     if owner:
         found = found.filter(created_by__username=owner)
-    return found.order_by(*SORTS.get(sort, SORTS["-created"]))
+    order = SORTS.get(sort, SORTS["-created"])
+    return found.order_by(*(order() if callable(order) else order))
 
 
 def experiments_matching(found: QuerySet[Experiment], text: str) -> QuerySet[Experiment]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -27,30 +26,21 @@ from apps.tasks.lists import GALLERY
 from apps.tasks.queries import family_choices, splits
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """What an experiment would come to. Times are upper bounds: easy tasks take less than their budget."""
-
-    tasks: int
-    cells: int
-    core_seconds: float
-    slots: int
-
-    @property
-    def wall_seconds(self) -> float | None:
-        """The longest it could take on the workers there are; null without any."""
-        return self.core_seconds / self.slots if self.slots else None
-
-
 def _datasets() -> list[str]:
     return sorted({split.dataset for split in splits()})
 
 
-def _estimate(draft: Draft) -> Estimate | None:
+def _estimate(draft: Draft) -> queries.Estimate | None:
     checked, spec = draft.checked, draft.spec
     if checked is None or spec is None:
         return None
-    return Estimate(checked.tasks, checked.cells, checked.cells * spec.seconds_per_task, queries.slots())
+    return queries.estimate(
+        tasks=checked.tasks,
+        seeds=len(spec.seeds),
+        strategies=spec.strategy_configs,
+        budget=spec.seconds_per_task,
+        slots=queries.slots(),
+    )
 
 
 @page_role("researcher")

@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from glob import glob
 from pathlib import Path
 
-START_SECONDS = 30.0
+from tests.patience import PATIENCE
+
+START_SECONDS = 2 * PATIENCE
 
 
 def free_port() -> int:
@@ -60,7 +62,7 @@ class PrivatePostgres:
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [*self._as, str(self._bin / program), *arguments]
-        subprocess.run(command, check=True, capture_output=True, cwd=self.folder, timeout=60)
+        subprocess.run(command, check=True, capture_output=True, cwd=self.folder, timeout=START_SECONDS)
 
     def start(self) -> None:
         """Start and wait until it answers."""

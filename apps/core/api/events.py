@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest
 from ninja import Query, Router, Schema
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from apps.core.live.listeners import listeners
 from apps.core.live.messages import message
 from apps.core.live.sse import event_stream
 from apps.core.live.streams import event_scope
+from apps.core.streaming import Stream
 
 router = Router(tags=["events"])
 
@@ -84,7 +85,7 @@ def list_events(request: HttpRequest, query: Query[EventQuery]) -> dict[str, Any
         }
     },
 )
-def stream_events(request: HttpRequest, query: Query[StreamQuery]) -> StreamingHttpResponse:
+def stream_events(request: HttpRequest, query: Query[StreamQuery]) -> Stream:
     """Follows the log. The first event is `open`; `reset` (with a snapshot) says that older events are gone.
 
     A browser's EventSource connects again by itself and sends the last id it saw; so nothing is missed or repeated.
@@ -95,7 +96,7 @@ def stream_events(request: HttpRequest, query: Query[StreamQuery]) -> StreamingH
     listeners.check_room(principal.user.pk)
     log.resolve_cursor(last_seen or query.after, default="now", field="Last-Event-ID" if last_seen else "after")
     # Synchronous up to here, like every endpoint; the server iterates the stream on its event loop.
-    return StreamingHttpResponse(
+    return Stream(
         event_stream(wanted, last_seen or query.after, principal.admission),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from http import HTTPStatus
 from typing import BinaryIO
 
@@ -16,6 +16,7 @@ from django.utils.http import content_disposition_header, parse_etags
 from apps.core.artefacts.reading import artefact_open
 from apps.core.errors import MethodNotAllowed
 from apps.core.models import Artefact
+from apps.core.streaming import Stream
 
 _PIECE = 256 * 1024
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
@@ -62,7 +63,7 @@ def _response(request: HttpRequest, file: BinaryIO, length: int) -> HttpResponse
         file.close()
         return HttpResponse()
     if isinstance(request, ASGIRequest):
-        response = StreamingHttpResponse(_pieces_async(file, length))
+        response = Stream(_pieces_async(file, length))
     else:
         response = StreamingHttpResponse(_pieces(file, length))
     response._resource_closers.append(file.close)  # type: ignore[attr-defined]
@@ -113,7 +114,7 @@ def _pieces(file: BinaryIO, length: int) -> Iterator[bytes]:
             yield piece
 
 
-async def _pieces_async(file: BinaryIO, length: int) -> AsyncIterator[bytes]:
+async def _pieces_async(file: BinaryIO, length: int) -> AsyncGenerator[bytes]:
     with file:
         while length > 0:
             piece = await asyncio.to_thread(_read, file, length)

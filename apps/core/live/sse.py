@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from apps.core.accounts import Admission
@@ -20,7 +20,7 @@ KEEP_ALIVE_SECONDS = 15.0
 MAX_SECONDS = 900.0
 
 
-async def event_stream(scope: Scope, after: str | None, admission: Admission) -> AsyncIterator[str]:
+async def event_stream(scope: Scope, after: str | None, admission: Admission) -> AsyncGenerator[str]:
     """`id` is the cursor, so that a client that connects again sends it back as Last-Event-ID.
 
     A stream ends soon after what let its client in, and after a quarter of an hour anyway: connections that nobody

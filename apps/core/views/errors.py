@@ -41,6 +41,9 @@ _ADVICE = {
     500: "Try again. If it happens again, tell whoever runs this place the number below; the event page has the details.",
     503: "Reload in a few seconds. `manage.py doctor` on the server says what is out of order.",
 }
+_MISSED, _SHOWN_TYPED, _FIELDS = 20, 500_000, 20
+"""Characters that nobody likes to write again, the largest form shown again, and most fields of it."""
+
 _PASSING = frozenset({409, 429, 500, 503})
 """What may be over when one asks again."""
 
@@ -57,8 +60,31 @@ def error_page(request: HttpRequest, error: TerrariumError, *, alone: bool = Fal
         "again": error.status in _PASSING,
         "error_id": (error.details or {}).get("error_id"),
         "retry_after": (error.details or {}).get("retry_after"),
+        "typed": _typed(request),
     }
     return HttpResponse(_render(request, context, alone=alone), status=error.status, headers=error_headers(error))
+
+
+def _typed(request: HttpRequest) -> list[tuple[str, str]]:
+    """What somebody wrote in a form that is not shown again: long enough to be missed, and no password."""
+    if request.method != "POST" or not 0 < _length_of(request) <= _SHOWN_TYPED:
+        return []
+    try:
+        form = request.POST
+    except Exception:  # that it cannot be read may be why we are here
+        return []
+    shown = [
+        (name, text.replace("\x00", ""))
+        for name, texts in form.lists()
+        for text in texts
+        if len(text) >= _MISSED and not any(part in name for part in ("password", "token", "next"))
+    ]
+    return [(name.replace("_", " ").replace("\x00", "")[:60], text) for name, text in shown[:_FIELDS]]
+
+
+def _length_of(request: HttpRequest) -> int:
+    told = request.headers.get("Content-Length", "")
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 12 else 0
 
 
 def _render(request: HttpRequest, context: dict[str, Any], *, alone: bool) -> str:

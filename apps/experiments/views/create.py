@@ -25,6 +25,8 @@ from apps.tasks.criteria import MAX_LISTED
 from apps.tasks.lists import GALLERY
 from apps.tasks.queries import family_choices, splits
 
+_STARTED = "It has started since you opened this form, so what it asks is fixed. The words can be saved."
+
 
 def _datasets() -> list[str]:
     return sorted({split.dataset for split in splits()})
@@ -118,19 +120,21 @@ def edit(request: HttpRequest, experiment_id: str) -> HttpResponse:
     if not draft.check() or draft.spec is None:
         return _form(request, draft, experiment, status=422)
     changes = services.ExperimentChanges(spec=draft.spec.model_copy(update={"insights": spec.insights}))
-    return _changed(request, experiment, changes)
+    return _changed(request, experiment, changes, draft)
 
 
 def _reworded(request: HttpRequest, experiment: Experiment, spec: ExperimentSpec) -> HttpResponse:
-    typed = {name: request.POST.get(name, "") for name in ("name", "hypothesis", "description")}
-    insights = [line.strip() for line in request.POST.get("insights", "").splitlines() if line.strip()]
+    typed: dict[str, Any] = {name: request.POST.get(name, "") for name in ("name", "hypothesis", "description")}
+    draft = Draft(datasets=_datasets(), spec=spec.model_copy(update=typed))
+    if "insights" not in request.POST:  # the form of before the start
+        return _form(request, draft, experiment, status=409, problem=_STARTED)
+    insights = [line.strip() for line in request.POST["insights"].splitlines() if line.strip()]
     try:
         changes = services.ExperimentChanges(**typed, insights=insights)
     except ValidationError as error:
         experiment.insights = insights  # what was typed is shown again, as typed
-        draft = Draft(datasets=_datasets(), spec=spec.model_copy(update=typed))
         return _form(request, draft, experiment, status=422, problem=_unusable(error))
-    return _changed(request, experiment, changes)
+    return _changed(request, experiment, changes, draft)
 
 
 def _unusable(error: ValidationError) -> str:
@@ -149,13 +153,15 @@ def _too_much(field: str, problem: Mapping[str, Any]) -> str:
     return "Give it a name of 1 to 200 characters."
 
 
-def _changed(request: HttpRequest, experiment: Experiment, changes: services.ExperimentChanges) -> HttpResponse:
+def _changed(
+    request: HttpRequest, experiment: Experiment, changes: services.ExperimentChanges, draft: Draft
+) -> HttpResponse:
     try:
         services.experiment_update(experiment=experiment, changes=changes, by=member(request))
-    except Conflict as conflict:
-        messages.error(request, conflict.message)
-    else:
-        messages.success(request, "Saved.")
+    except Conflict as conflict:  # started since the form was opened: what was typed is shown again
+        experiment.refresh_from_db()
+        return _form(request, draft, experiment, status=conflict.status, problem=conflict.message)
+    messages.success(request, "Saved.")
     return HttpResponseRedirect(reverse("experiments:detail", args=[experiment.pk]))
 
 

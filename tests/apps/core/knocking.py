@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.patience import PATIENCE
+
 Header = tuple[bytes, bytes]
 
 
@@ -67,7 +69,7 @@ async def knock(
         "server": ("127.0.0.1", 8000),
         "client": client,
     }
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await application(scope, receive, send)
     start = next(message for message in sent if message["type"] == "http.response.start")
     told = {name.decode().lower(): value.decode("latin-1") for name, value in start["headers"]}

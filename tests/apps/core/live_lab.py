@@ -90,7 +90,7 @@ def live(shared_database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tail
     yield own
     watching = present._thread
     if watching is not None:
-        watching.join(5)
+        watching.join(PATIENCE)
     thread = own._thread
     if thread is not None:
         own._woken.set()
@@ -181,7 +181,7 @@ class Listener:
         """The code the server closes with."""
         return int((await self.goodbye(timeout))["code"])
 
-    async def goodbye(self, timeout: float = 5.0) -> dict[str, Any]:
+    async def goodbye(self, timeout: float = PATIENCE) -> dict[str, Any]:
         """How the server closes: code and reason."""
         async with asyncio.timeout(timeout):
             while True:

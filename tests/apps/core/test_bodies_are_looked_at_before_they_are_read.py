@@ -15,6 +15,7 @@ from apps.core.edge import bodies
 from apps.core.models import Role
 from tests.apps.core.knocking import Answer, Header, knock
 from tests.apps.core.live_lab import aside, make_member, session_of
+from tests.patience import PATIENCE
 
 HUGE = 150 * 2**20
 PIECE = b"x" * 65_536
@@ -154,7 +155,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
         "type": "http", "method": "POST", "scheme": "http", "path": "/api/v1/auth/token", "query_string": b"",
         "headers": [(b"host", b"127.0.0.1"), JSON, declared(100)], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
     }  # fmt: skip
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await application(scope, receive, send)
     assert sent[0]["status"] == 400
     assert b"did not arrive" in sent[1]["body"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.core.handlers.asgi import ASGIHandler
 from django.http import StreamingHttpResponse
 from django.test import Client
 
@@ -18,6 +19,7 @@ from apps.core.live.log import Scope
 from apps.core.live.tailer import Tailer
 from apps.core.models import Job, JobEvent, Role, User
 from tests.apps.core.live_lab import aside, emit, emit_many, forget_everything, make_member, session_of
+from tests.patience import PATIENCE, until_async
 
 EVENTS = "/api/v1/events"
 NOBODY = Admission(user_id="user_nobody")
@@ -39,7 +41,7 @@ class Stream:
     async def next(self) -> dict[str, str]:
         """The next event; comments and the opening one are none."""
         while True:
-            part = await asyncio.wait_for(anext(self.parts), 5)
+            part = await asyncio.wait_for(anext(self.parts), PATIENCE)
             text = part.decode() if isinstance(part, bytes) else part
             fields = dict(line.split(": ", 1) for line in text.strip().splitlines() if not line.startswith(":"))
             if fields.get("event", "open") != "open":
@@ -164,7 +166,7 @@ async def test_a_stream_that_is_left_takes_its_subscription_along(live: Tailer) 
     parts = sse.event_stream(Scope(), "now", NOBODY)
     assert "retry: 1000" in await anext(parts)
     assert live.listeners() == 1
-    await parts.aclose()  # type: ignore[attr-defined]
+    await parts.aclose()
     assert live.listeners() == 0
 
 
@@ -172,8 +174,8 @@ async def test_silence_is_broken_by_comments(live: Tailer, monkeypatch: pytest.M
     monkeypatch.setattr(sse, "KEEP_ALIVE_SECONDS", 0.05)
     parts = sse.event_stream(Scope(), "now", NOBODY)
     await anext(parts)
-    assert (await asyncio.wait_for(anext(parts), 5)).startswith(": ")
-    await parts.aclose()  # type: ignore[attr-defined]
+    assert (await asyncio.wait_for(anext(parts), PATIENCE)).startswith(": ")
+    await parts.aclose()
 
 
 async def test_a_stream_ends_after_its_time(live: Tailer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +207,7 @@ async def test_a_stream_ends_soon_after_what_let_its_client_in(
     parts = aiter(answer)
     await anext(parts)
     await aside(end)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert [part async for part in parts] == []
     assert live.listeners() == 0
 
@@ -234,9 +236,7 @@ async def test_a_stream_whose_door_still_holds_is_looked_at_and_goes_on(
     answer = await stream(await aside(come_in), topic="t")
     parts = Stream(aiter(answer))
     coming = asyncio.ensure_future(parts.next())
-    async with asyncio.timeout(5):
-        while len(looks) < 5:
-            await asyncio.sleep(0.02)
+    await until_async(lambda: len(looks) >= 5)
     await aside(emit_many, 1)
     assert json.loads((await coming)["data"])["message"] == "0"
     await answer._iterator.aclose()  # type: ignore[attr-defined]
@@ -245,20 +245,40 @@ async def test_a_stream_whose_door_still_holds_is_looked_at_and_goes_on(
 async def test_a_member_opens_so_many_streams_and_no_more(live: Tailer, settings: Any) -> None:
     settings.CONFIG = settings.CONFIG.model_copy(update={"live_streams_per_member": 2})
     headers = await aside(lambda: session_of(make_member("vera", Role.VIEWER)))
-    opened = [await stream(dict(headers), topic="t") for _ in range(2)]
-    parts = [aiter(answer) for answer in opened]
-    for one in parts:
+    opened = [aiter(await stream(dict(headers), topic="t")) for _ in range(2)]
+    for one in opened:
         await anext(one)
     client = Client()
     client.cookies.load(headers["cookie"])
     refused: Any = await aside(client.get, f"{EVENTS}/stream")
     assert refused.status_code == 429
     assert "2 live streams open" in refused.json()["error"]["message"]
-    await opened[0]._iterator.aclose()  # type: ignore[attr-defined]  # as the server lets go of it
-    again = await stream(dict(headers), topic="t")
-    await anext(aiter(again))
-    for answer in (opened[1], again):
-        await answer._iterator.aclose()  # type: ignore[attr-defined]
+    await opened.pop().aclose()  # type: ignore[attr-defined]  # as the server does when the client leaves
+    opened.append(aiter(await stream(dict(headers), topic="t")))
+    await anext(opened[-1])
+    for one in opened:
+        await one.aclose()  # type: ignore[attr-defined]
+    assert live.listeners() == 0
+
+
+async def test_whoever_leaves_while_nothing_is_taken_gives_the_place_back(live: Tailer) -> None:
+    """The server is cut off while it hands a part over, not while it waits for one."""
+    headers = await aside(lambda: session_of(make_member("vera", Role.VIEWER)))
+    answer = await stream(dict(headers), topic="t")
+    begun = asyncio.Event()
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            begun.set()
+            await asyncio.sleep(3600)
+
+    sending = asyncio.create_task(ASGIHandler().send_response(answer, send))
+    async with asyncio.timeout(PATIENCE):
+        await begun.wait()
+    assert live.listeners() == 1
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    assert live.listeners() == 0, "at once, and not when the answer is forgotten"
 
 
 async def test_a_stream_whose_cursor_is_too_old_brings_a_snapshot(live: Tailer) -> None:

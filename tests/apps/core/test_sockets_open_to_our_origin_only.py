@@ -9,6 +9,7 @@ import pytest
 from apps.core.live.handshake import is_ours
 from apps.core.live.tailer import Tailer
 from tests.apps.core.live_lab import Listener, aside, make_member, session_of
+from tests.patience import PATIENCE
 
 
 def handshake(host: str | None, *origins: str, scheme: str = "ws") -> dict[str, Any]:
@@ -97,6 +98,6 @@ async def test_the_door_itself_turns_away_before_it_accepts(live: Tailer, lab: N
     for origin in ("https://evil.example", "http://127.0.0.1:8001"):
         stranger = Listener("/ws/events/", {**headers, "origin": origin})
         await stranger.socket.send_input({"type": "websocket.connect"})
-        assert (await stranger.socket.receive_output(timeout=5))["type"] == "websocket.close"
+        assert (await stranger.socket.receive_output(timeout=PATIENCE))["type"] == "websocket.close"
     async with Listener("/ws/events/", {**headers, "origin": "http://127.0.0.1:8000"}) as client:
         assert (await client.any())["type"] == "open"

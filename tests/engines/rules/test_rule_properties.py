@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -15,12 +16,12 @@ from hypothesis.extra.numpy import arrays
 
 from apps.experiments.engine.synthesis.program import decode
 from apps.experiments.engine.synthesis.rules import features, proposals
-from apps.experiments.engine.synthesis.rules.base import OPS
+from apps.experiments.engine.synthesis.rules.base import OPS, Proposal
 from apps.experiments.engine.synthesis.rules.completion import GROUPS, completed
 from apps.experiments.engine.synthesis.rules.components import PROPS, boxes, label, properties
 from apps.experiments.engine.synthesis.rules.frames import views_of
 from apps.experiments.engine.synthesis.rules.select import turned
-from apps.tasks.engine.grids import same
+from apps.tasks.engine.grids import is_valid, same
 from apps.tasks.engine.puzzle import Grid
 
 pytestmark = pytest.mark.usefixtures("prepared")
@@ -98,11 +99,15 @@ def test_turns_are_the_eight_symmetries(grid: Grid, turn: int) -> None:
     assert out.shape in (grid.shape, grid.shape[::-1])
 
 
-@FEW
-@given(st.lists(st.tuples(grids(6, 3), grids(6, 3)), min_size=1, max_size=2), grids(6, 3), st.booleans())
-def test_proposals_keep_their_promises(pairs: list[tuple[Grid, Grid]], test: Grid, equal: bool) -> None:
-    if equal:
-        pairs = [(given, np.where(given == 1, 2, given).astype(np.int8)) for given, _wanted in pairs]
+RULES: dict[str, Callable[[Grid], Grid]] = {
+    "recolour": lambda grid: np.where(grid == 1, 2, grid).astype(np.int8),
+    "mirror": lambda grid: np.ascontiguousarray(grid[:, ::-1]),
+}
+"""Rules that the learner finds on any grids whatsoever."""
+
+
+def keep_their_promises(pairs: list[tuple[Grid, Grid]], test: Grid) -> list[Proposal]:
+    """What is proposed, each looked over: it reproduces, replays, is stored and restored, and touches nothing."""
     kept = [(given.copy(), wanted.copy()) for given, wanted in pairs]
     asked = test.copy()
     found = proposals(pairs, [test], 60_000)
@@ -119,16 +124,30 @@ def test_proposals_keep_their_promises(pairs: list[tuple[Grid, Grid]], test: Gri
         copy = decode(json.loads(json.dumps(program.to_data())))
         assert same(copy.run(test), item.outputs[0])
         assert copy.to_data() == program.to_data()
+    return found
 
 
 @FEW
-@given(st.lists(grids(9, 4), min_size=2, max_size=2))
-def test_programs_are_total_on_other_grids(both: list[Grid]) -> None:
-    given_grid, other = both
-    wanted = np.where(given_grid == 1, 2, given_grid).astype(np.int8)
-    for item in proposals([(given_grid, wanted)], [given_grid], 40_000):
-        out = item.program.run(other)
-        assert out is None or (out.min() >= 0 and out.max() <= 9)
+@given(st.lists(grids(6, 3), min_size=1, max_size=2), grids(6, 3), st.sampled_from(sorted(RULES)))
+def test_where_there_is_a_rule_something_is_proposed_and_keeps_its_promises(
+    given_grids: list[Grid], test: Grid, rule: str
+) -> None:
+    assert keep_their_promises([(grid, RULES[rule](grid)) for grid in given_grids], test)
+
+
+@FEW
+@given(st.lists(st.tuples(grids(6, 3), grids(6, 3)), min_size=1, max_size=2), grids(6, 3))
+def test_what_is_proposed_of_any_pairs_keeps_its_promises(pairs: list[tuple[Grid, Grid]], test: Grid) -> None:
+    keep_their_promises(pairs, test)
+
+
+@FEW
+@given(grids(9, 4), grids(9, 4), st.sampled_from(sorted(RULES)))
+def test_programs_are_total_on_other_grids(given_grid: Grid, other: Grid, rule: str) -> None:
+    found = proposals([(given_grid, RULES[rule](given_grid))], [given_grid], 60_000)
+    assert found
+    for item in found:
+        assert item.program.run(other) is None or is_valid(item.program.run(other))
 
 
 def test_every_operation_reads_as_text() -> None:

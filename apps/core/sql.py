@@ -74,11 +74,12 @@ def json_value() -> str:
     return "%s::jsonb" if connection.vendor == "postgresql" else "%s"
 
 
-def now_value() -> str:
-    """The database's now, as Django stores moments."""
-    return (
-        "STATEMENT_TIMESTAMP()" if connection.vendor == "postgresql" else "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
-    )
+def now_value(*, ago: int = 0) -> str:
+    """The database's now, or so many seconds before it, as Django stores moments."""
+    if connection.vendor == "postgresql":
+        return f"STATEMENT_TIMESTAMP() - INTERVAL '{ago} seconds'" if ago else "STATEMENT_TIMESTAMP()"
+    back = f", '-{ago} seconds'" if ago else ""
+    return f"STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now'{back})"
 
 
 def larger() -> str:

@@ -77,8 +77,7 @@ def _standing(run_id: str) -> _Standing:
         .defer("task_ids", "strategy_config", "experiment__task_selection")
         .get(run_id=run_id)
     )
-    progress = queries.progress_of([run])[run_id]
-    return _Standing(run, progress, queries.results_of([run])[run_id])
+    return _Standing(run, *queries.standings_of([run])[run_id])
 
 
 def _render(user: User, key: str, events: Sequence[Event]) -> str:

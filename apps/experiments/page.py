@@ -11,8 +11,8 @@ from apps.core.models import Role, User
 from apps.experiments import queries
 from apps.experiments.documents import RowFigures, RunResults, StrategyFigures, Totals
 from apps.experiments.models import ACTIVE, ENDED, Experiment, ExperimentRun, ExperimentStatus
-from apps.experiments.queries.figures import results_stored, total_of
-from apps.experiments.queries.progress import Progress, progress_settled
+from apps.experiments.queries.figures import total_of
+from apps.experiments.queries.progress import Progress
 from apps.experiments.strategies import title_of
 
 TABS = (
@@ -153,11 +153,7 @@ def run_page(*, experiment: Experiment, number: int | None, user: User) -> RunPa
     run = queries.run_of(experiment, number)
     if run is None:
         return RunPage(experiment, None, [], None, None, user)
-    kept = results_stored(run.metrics)
-    if kept is not None:
-        return RunPage(experiment, run, numbers, progress_settled(kept.totals), kept, user)
-    progress = queries.progress_of([run])[run.run_id]
-    return RunPage(experiment, run, numbers, progress, queries.results_of([run])[run.run_id], user)
+    return RunPage(experiment, run, numbers, *queries.standings_of([run])[run.run_id], user)
 
 
 def tabs(page: RunPage) -> list[dict[str, Any]]:

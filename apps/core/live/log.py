@@ -226,13 +226,12 @@ def _end() -> tuple[Position, Position]:
     """The log's end, and the highest position that can have been handed out."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
+            if connection.in_atomic_block:  # the statistics views keep what they said earlier in a transaction
+                cursor.execute("SELECT pg_stat_clear_snapshot()")
             cursor.execute(_SNAPSHOT)
-            oldest, following = cursor.fetchone()
-            if oldest < following:
-                if connection.in_atomic_block:  # the statistics views keep what they said earlier in a transaction
-                    cursor.execute("SELECT pg_stat_clear_snapshot()")
-                cursor.execute(_RUNNING_HERE)
-                oldest = min((_whole_xid(row[0], following) for row in cursor.fetchall()), default=following)
+            oldest, following, here = cursor.fetchone()
+            if here is not None:
+                oldest = min((_whole_xid(xid, following) for xid in here), default=following)
             return Position(min(oldest, following), 0), Position(following, 0)
         # The counter behind AUTOINCREMENT: rolled back with its transaction, and never lowered by a deletion.
         cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'core_jobevent'")
@@ -241,15 +240,18 @@ def _end() -> tuple[Position, Position]:
         return end, end
 
 
-_SNAPSHOT = "SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint FROM pg_current_snapshot() s"
-# Who runs in this database: a snapshot's xmin counts the whole cluster, where a stranger's import would hold us up.
-# Asked after the snapshot: whoever had an id by then is either listed still, or has ended and is visible to what is
-# read next. (An id is shown to every role.)
-_RUNNING_HERE = """
-    SELECT backend_xid::text::bigint FROM pg_stat_activity
-    WHERE datname = current_database() AND backend_xid IS NOT NULL
-    UNION ALL
-    SELECT transaction::text::bigint FROM pg_prepared_xacts WHERE database = current_database()
+# The snapshot, and who runs in this database: its xmin counts the whole cluster, where a stranger's import would hold us
+# up. One statement, whoever else writes: its snapshot is taken before any of it is carried out, so whoever had an id by
+# then is either listed still, or has ended and is visible to what is read next. (An id is shown to every role.)
+_SNAPSHOT = """
+    SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint,
+           CASE WHEN pg_snapshot_xmin(s) <> pg_snapshot_xmax(s) THEN ARRAY(
+               SELECT backend_xid::text::bigint FROM pg_stat_activity
+               WHERE datname = current_database() AND backend_xid IS NOT NULL
+               UNION ALL
+               SELECT transaction::text::bigint FROM pg_prepared_xacts WHERE database = current_database()
+           ) END
+    FROM pg_current_snapshot() s
 """
 
 

@@ -116,13 +116,10 @@ def get_experiment(request: HttpRequest, experiment_id: str) -> Any:
 def _detail(experiment_id: str) -> dict[str, Any]:
     experiment = services.experiment_get(experiment_id=experiment_id)
     run = queries.run_of(experiment)
-    results = queries.results_of([run])[run.run_id].model_dump(mode="json") if run else {}
-    return experiment_out(
-        experiment,
-        results=results,
-        progress=queries.progress_of([run])[run.run_id] if run else None,
-        run_id=run.run_id if run else None,
-    )
+    if run is None:
+        return experiment_out(experiment, results={}, progress=None, run_id=None)
+    progress, results = queries.standings_of([run])[run.run_id]
+    return experiment_out(experiment, results=results.model_dump(mode="json"), progress=progress, run_id=run.run_id)
 
 
 @router.patch("/{experiment_id}", response=ExperimentOut, summary="Change an experiment (owner or admin)")

@@ -14,7 +14,15 @@ from apps.experiments.queries.observatory import (
     recently_finished,
     running,
 )
-from apps.experiments.queries.progress import Preparation, Progress, Waiting, preparation, progress_of, slots
+from apps.experiments.queries.progress import (
+    Preparation,
+    Progress,
+    Waiting,
+    preparation,
+    progress_of,
+    slots,
+    standings_of,
+)
 from apps.experiments.queries.submissions import BEST_FIRST, submission_get, submissions_filtered, submissions_of_task
 from apps.experiments.queries.truths import TaskContent, task_content
 
@@ -52,6 +60,7 @@ __all__ = [
     "running",
     "slots",
     "solve_get",
+    "standings_of",
     "submission_get",
     "submissions_filtered",
     "submissions_of_task",

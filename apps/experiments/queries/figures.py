@@ -6,13 +6,16 @@ experiment keeps.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Q
 
+from apps.core.sql import now_value
 from apps.experiments.documents import RESULTS_VERSION, RowFigures, RunResults, StrategyFigures, Totals
 from apps.experiments.engine.scoring import wilson
 from apps.experiments.models import TERMINAL_SOLVES, ExperimentRun, Solve, SolveStatus
@@ -20,30 +23,77 @@ from apps.experiments.models import TERMINAL_SOLVES, ExperimentRun, Solve, Solve
 NOTHING_FOUND = "nothing_found"
 FAILED_SOLVES = (SolveStatus.FAILED, SolveStatus.TIMEOUT)
 
-ended = Q(status__in=TERMINAL_SOLVES)
-done = Q(status__in=[status for status in TERMINAL_SOLVES if status != SolveStatus.CANCELLED])
-_scored = Q(score__isnull=False)
-_ROW_FIGURES: dict[str, Any] = {
-    "tasks": Count("pk"),
-    "done": Count("pk", filter=done),
-    "cancelled": Count("pk", filter=Q(status=SolveStatus.CANCELLED)),
-    "scored": Count("pk", filter=_scored),
-    "score_sum": Sum("score", default=0.0),
-    "outputs_sum": Sum("outputs", filter=_scored, default=0),
-    "hit_sum": Sum("outputs_hit", filter=_scored, default=0),
-    "strict": Count("pk", filter=Q(score=1.0)),
-    "failures": Count("pk", filter=Q(status__in=FAILED_SOLVES)),
-    "nothing_found": Count("pk", filter=Q(error_type=NOTHING_FOUND)),
-    # Sums under the name of their column come last: it means the sum from there on.
-    "core_seconds_done": Sum("core_seconds", filter=done),
-    "core_seconds_most": Max("core_seconds", filter=done),
-    "dollars_done": Sum("dollars", filter=done),
-    "joules_done": Sum("joules", filter=done),
-    "core_seconds": Sum("core_seconds", filter=ended),
-    "wall_seconds": Sum("wall_seconds", filter=ended),
-    "dollars": Sum("dollars", filter=ended),
-    "joules": Sum("joules", filter=ended),
-}
+DONE = [status for status in TERMINAL_SOLVES if status != SolveStatus.CANCELLED]
+done = Q(status__in=DONE)
+
+LATELY_SECONDS = 60
+
+
+class _Part(NamedTuple):
+    """The cells of a run, a strategy and a seed that are in one state. `late`: ended within the last minute."""
+
+    run_id: str
+    strategy: str
+    seed: int
+    status: str
+    cells: int
+    late: int
+    scored: int
+    score_sum: float
+    outputs: int
+    hits: int
+    strict: int
+    nothing_found: int
+    core_seconds: float
+    core_seconds_most: float
+    wall_seconds: float
+    dollars: float
+    joules: float
+
+
+@dataclass(frozen=True)
+class Sums:
+    """One row of a run, a strategy with a seed, its cells counted and summed by their state."""
+
+    strategy: str
+    seed: int
+    parts: Sequence[_Part]
+
+    def of(self, name: str, statuses: Container[str] | None = None) -> Any:
+        """A count or sum over the cells in these states, or in any."""
+        return sum(getattr(part, name) for part in self.parts if statuses is None or part.status in statuses)
+
+    def measured(self, name: str, statuses: Container[str]) -> float | None:
+        """A sum over the cells in these states; null where there is none."""
+        return total_of(getattr(part, name) for part in self.parts if part.status in statuses)
+
+
+def _parts_sql(runs: Sequence[str]) -> str:
+    """By hand: the ORM takes longer to put so many aggregates together than they take to run."""
+    late = f"finished_at >= {now_value(ago=LATELY_SECONDS)} AND finished_at <= {now_value()}"
+    return f"""
+        SELECT run_id, strategy, seed, status, COUNT(*), COUNT(*) FILTER (WHERE {late}),
+               COUNT(score), COALESCE(SUM(score), 0.0),
+               COALESCE(SUM(CASE WHEN score IS NOT NULL THEN outputs END), 0),
+               COALESCE(SUM(CASE WHEN score IS NOT NULL THEN outputs_hit END), 0),
+               COUNT(CASE WHEN score = 1.0 THEN 1 END), COUNT(CASE WHEN error_type = '{NOTHING_FOUND}' THEN 1 END),
+               SUM(core_seconds), MAX(core_seconds), SUM(wall_seconds), SUM(dollars), SUM(joules)
+        FROM experiments_solve WHERE run_id IN ({_places(runs)})
+        GROUP BY run_id, strategy, seed, status ORDER BY run_id, strategy, seed, status
+    """  # noqa: S608 - our own words, and placeholders
+
+
+def sums_of(runs: Sequence[ExperimentRun]) -> dict[str, list[Sums]]:
+    """The rows of these runs by id, counted and summed as their cells stand now; one statement."""
+    ids = [run.run_id for run in runs]
+    found: dict[str, list[Sums]] = {run_id: [] for run_id in ids}
+    if ids:
+        with connection.cursor() as cursor:
+            cursor.execute(_parts_sql(ids), ids)
+            parts = [_Part(*values) for values in cursor.fetchall()]
+        for (run_id, strategy, seed), own in groupby(parts, key=lambda part: part[:3]):
+            found[run_id].append(Sums(strategy, seed, list(own)))
+    return found
 
 
 class _Mean(NamedTuple):
@@ -72,32 +122,41 @@ def total_of(values: Iterable[float | None]) -> float | None:
     return sum(known) if known else None
 
 
-def _row(values: Any) -> RowFigures:
-    scored, outputs = values["scored"], values["outputs_sum"]
-    macro_low, macro_high = _interval(values["score_sum"], scored)
-    micro_low, micro_high = _interval(values["hit_sum"], outputs)
-    strict_low, strict_high = _interval(values["strict"], scored)
-    same = (
-        *("strategy", "seed", "tasks", "done", "cancelled", "failures", "nothing_found"),
-        *("core_seconds", "core_seconds_most", "wall_seconds", "dollars", "joules"),
-    )
+def _row(sums: Sums) -> RowFigures:
+    scored, outputs, done = sums.of("scored"), sums.of("outputs"), sums.of("cells", DONE)
+    score, hits, strict = sums.of("score_sum"), sums.of("hits"), sums.of("strict")
+    macro_low, macro_high = _interval(score, scored)
+    micro_low, micro_high = _interval(hits, outputs)
+    strict_low, strict_high = _interval(strict, scored)
+    longest = [part.core_seconds_most for part in sums.parts if part.status in DONE]
     return RowFigures(
-        **{name: values[name] for name in same},
+        strategy=sums.strategy,
+        seed=sums.seed,
+        tasks=sums.of("cells"),
+        done=done,
+        cancelled=sums.of("cells", (SolveStatus.CANCELLED,)),
+        failures=sums.of("cells", FAILED_SOLVES),
+        nothing_found=sums.of("nothing_found"),
+        core_seconds=sums.measured("core_seconds", TERMINAL_SOLVES),
+        core_seconds_most=max(longest, default=None),
+        wall_seconds=sums.measured("wall_seconds", TERMINAL_SOLVES),
+        dollars=sums.measured("dollars", TERMINAL_SOLVES),
+        joules=sums.measured("joules", TERMINAL_SOLVES),
         scored=scored,
         outputs=outputs,
-        macro=_share(values["score_sum"], scored),
+        macro=_share(score, scored),
         macro_low=macro_low,
         macro_high=macro_high,
-        micro=_share(values["hit_sum"], outputs),
+        micro=_share(hits, outputs),
         micro_low=micro_low,
         micro_high=micro_high,
-        strict=values["strict"] if scored else None,
-        strict_share=_share(values["strict"], scored),
+        strict=strict if scored else None,
+        strict_share=_share(strict, scored),
         strict_low=strict_low,
         strict_high=strict_high,
-        core_seconds_per_task=_share(values["core_seconds_done"], values["done"]),
-        dollars_per_task=_share(values["dollars_done"], values["done"]),
-        joules_per_task=_share(values["joules_done"], values["done"]),
+        core_seconds_per_task=_share(sums.measured("core_seconds", DONE), done),
+        dollars_per_task=_share(sums.measured("dollars", DONE), done),
+        joules_per_task=_share(sums.measured("joules", DONE), done),
     )
 
 
@@ -166,19 +225,20 @@ def results_of(runs: Sequence[ExperimentRun]) -> dict[str, RunResults]:
     return {run.run_id: kept[run.run_id] or computed[run.run_id] for run in runs}
 
 
-def results_computed(runs: Sequence[ExperimentRun]) -> dict[str, RunResults]:
-    """The figures of these runs by id, as their cells stand now; two statements, however many and large they are.
+def results_computed(
+    runs: Sequence[ExperimentRun], sums: Mapping[str, Sequence[Sums]] | None = None
+) -> dict[str, RunResults]:
+    """The figures of these runs by id, as their cells stand now; two statements, however many and large they are, and
+    one where their sums are at hand.
 
     Cells whose truth is unknown, and cells cancelled before they answered, are not scored.
     """
     if not runs:
         return {}
     ids = [run.run_id for run in runs]
-    rows: dict[str, list[RowFigures]] = {run_id: [] for run_id in ids}
-    grouped = Solve.objects.filter(run_id__in=ids).values("run_id", "strategy", "seed").annotate(**_ROW_FIGURES)
-    for values in grouped.order_by("run_id", "strategy", "seed"):
-        rows[values["run_id"]].append(_row(values))
-    means = _means(ids)
+    summed = sums_of(runs) if sums is None else sums
+    rows = {run_id: [_row(one) for one in summed[run_id]] for run_id in ids}
+    means = _means(rows)
     return {
         run.run_id: RunResults(
             run_id=run.run_id,
@@ -201,20 +261,46 @@ def _by_strategy(rows: Iterable[RowFigures]) -> dict[str, list[RowFigures]]:
     return found
 
 
-def _means(run_ids: Sequence[str]) -> dict[tuple[str, str | None], _Mean]:
-    """The macro of each strategy of each run, over its seeds, and under None that of the run over all its rows."""
-    places = ", ".join(["%s"] * len(run_ids))
-    tasks = f"FROM experiments_solve WHERE run_id IN ({places}) AND score IS NOT NULL GROUP BY run_id, task_id"
-    sql = f"""
-        SELECT run_id, strategy, AVG(mean), COUNT(*)
-        FROM (SELECT run_id, strategy, AVG(score) AS mean {tasks}, strategy) AS by_strategy GROUP BY run_id, strategy
-        UNION ALL
-        SELECT run_id, NULL, AVG(mean), COUNT(*)
-        FROM (SELECT run_id, AVG(score) AS mean {tasks}) AS by_task GROUP BY run_id
-    """  # noqa: S608 - placeholders only
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*run_ids, *run_ids])
-        return {(run_id, strategy): _Mean(macro, tasks) for run_id, strategy, macro, tasks in cursor.fetchall()}
+def _means(rows: Mapping[str, Sequence[RowFigures]]) -> dict[tuple[str, str | None], _Mean]:
+    """The macro of each strategy of each run, over its seeds, and under None that of the run over all its rows.
+
+    A row that is alone has it already; the others are asked for in one statement.
+    """
+    found: dict[tuple[str, str | None], _Mean] = {}
+    several: list[str] = []  # runs of more than one row
+    seeded: list[str] = []  # runs with more than one row a strategy
+    for run_id, own in rows.items():
+        alone = [part[0] for part in _by_strategy(own).values() if len(part) == 1]
+        found |= {(run_id, row.strategy): _Mean(row.macro, row.scored) for row in alone if row.scored}
+        if len(own) == 1 and own[0].scored:
+            found[run_id, None] = found[run_id, own[0].strategy]
+        several += [run_id] if len(own) > 1 else []
+        seeded += [run_id] if len(alone) < len(own) else []
+    parts = [_MEAN_OF_RUNS.format(places=_places(several))] if several else []
+    parts += [_MEAN_OF_STRATEGIES.format(places=_places(seeded))] if seeded else []
+    if parts:
+        with connection.cursor() as cursor:
+            cursor.execute(" UNION ALL ".join(parts), [*several, *seeded])
+            found |= {(run_id, name): _Mean(macro, tasks) for run_id, name, macro, tasks in cursor.fetchall()}
+    return found
+
+
+def _places(ids: Sequence[str]) -> str:
+    return ", ".join(["%s"] * len(ids))
+
+
+_MEAN_OF_RUNS = """
+    SELECT run_id, NULL, AVG(mean), COUNT(*) FROM (
+        SELECT run_id, AVG(score) AS mean FROM experiments_solve
+        WHERE run_id IN ({places}) AND score IS NOT NULL GROUP BY run_id, task_id
+    ) AS by_task GROUP BY run_id
+"""
+_MEAN_OF_STRATEGIES = """
+    SELECT run_id, strategy, AVG(mean), COUNT(*) FROM (
+        SELECT run_id, strategy, AVG(score) AS mean FROM experiments_solve
+        WHERE run_id IN ({places}) AND score IS NOT NULL GROUP BY run_id, task_id, strategy
+    ) AS by_strategy GROUP BY run_id, strategy
+"""
 
 
 def task_set(*, run_id: str) -> str:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Count, Min, Q
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.core.models import Job, JobStatus, QueueState, Worker
 from apps.core.words import plural
-from apps.experiments.documents import Totals
+from apps.experiments.documents import RunResults, Totals
 from apps.experiments.kind import KIND, QUEUE
-from apps.experiments.models import ExperimentRun, ExperimentStatus, Solve, SolveStatus
-from apps.experiments.queries.figures import done, ended
+from apps.experiments.models import ExperimentRun, ExperimentStatus, SolveStatus
+from apps.experiments.queries.figures import DONE, LATELY_SECONDS, Sums, results_computed, results_stored, sums_of
 
-RATE_WINDOW = timedelta(seconds=60)
 WORKER_SEEN = timedelta(seconds=60)
 
 
@@ -98,49 +96,67 @@ def progress_settled(totals: Totals) -> Progress:
     )
 
 
-_lately = Q(finished_at__gte=Now() - RATE_WINDOW, finished_at__lte=Now())
-_COUNTS: dict[str, Any] = {
-    "total": Count("pk"),
-    "done": Count("pk", filter=done),
-    "cancelled": Count("pk", filter=Q(status=SolveStatus.CANCELLED)),
-    "ended": Count("pk", filter=ended),
-    "running": Count("pk", filter=Q(status=SolveStatus.RUNNING)),
-    "late": Count("pk", filter=done & _lately),
-}
-_NOTHING = {"total": 0, "done": 0, "cancelled": 0, "ended": 0, "running": 0, "late": 0}
+class _Counts(NamedTuple):
+    total: int
+    done: int
+    cancelled: int
+    running: int
+    late: int
+
+    @property
+    def ended(self) -> int:
+        return self.done + self.cancelled
 
 
-def progress_of(runs: Sequence[ExperimentRun]) -> dict[str, Progress]:
-    """The progress of several runs by id: one statement, and a few more while some of them wait."""
-    counted = _counted([run.run_id for run in runs])
+def _counts(rows: Sequence[Sums]) -> _Counts:
+    def cells(statuses: Container[str] | None = None) -> int:
+        return sum(row.of("cells", statuses) for row in rows)
+
+    return _Counts(
+        total=cells(),
+        done=cells(DONE),
+        cancelled=cells((SolveStatus.CANCELLED,)),
+        running=cells((SolveStatus.RUNNING,)),
+        late=sum(row.of("late", DONE) for row in rows),
+    )
+
+
+def progress_of(runs: Sequence[ExperimentRun], sums: Mapping[str, Sequence[Sums]] | None = None) -> dict[str, Progress]:
+    """The progress of several runs by id: one statement unless their sums are at hand, a few more while some wait."""
+    summed = sums_of(runs) if sums is None else sums
+    counted = {run.run_id: _counts(summed[run.run_id]) for run in runs}
     stuck = [run.run_id for run in runs if _stands_still(run, counted[run.run_id])]
     waits = _waits(stuck) if stuck else {}
     return {run.run_id: _progress(run, counted[run.run_id], waits.get(run.run_id)) for run in runs}
 
 
-def _stands_still(run: ExperimentRun, counts: Mapping[str, Any]) -> bool:
+def standings_of(runs: Sequence[ExperimentRun]) -> dict[str, tuple[Progress, RunResults]]:
+    """How these runs stand, by id: progress and figures, as kept where all cells have ended, else from one look at them."""
+    kept = {run.run_id: results_stored(run.metrics) for run in runs}
+    moving = [run for run in runs if kept[run.run_id] is None]
+    sums = sums_of(moving)
+    progress, computed = progress_of(moving, sums), results_computed(moving, sums)
+    found = {run_id: (progress_settled(one.totals), one) for run_id, one in kept.items() if one}
+    return found | {run.run_id: (progress[run.run_id], computed[run.run_id]) for run in moving}
+
+
+def _stands_still(run: ExperimentRun, counts: _Counts) -> bool:
     """Whether nobody works on a run under way; between two of its cells there may be a moment without any."""
-    under_way = run.status == ExperimentStatus.IN_PROGRESS and counts["ended"] < counts["total"]
-    return under_way and counts["running"] == 0 and counts["late"] == 0
+    under_way = run.status == ExperimentStatus.IN_PROGRESS and counts.ended < counts.total
+    return under_way and counts.running == 0 and counts.late == 0
 
 
-def _counted(run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    cells: Any = Solve.objects.filter(run_id__in=run_ids).values("run_id").annotate(**_COUNTS).order_by("run_id")
-    found: dict[str, dict[str, Any]] = {row["run_id"]: row for row in cells}
-    return {run_id: found.get(run_id, _NOTHING) for run_id in run_ids}
-
-
-def _progress(run: ExperimentRun, counts: Mapping[str, Any], waiting: Waiting | None) -> Progress:
+def _progress(run: ExperimentRun, counts: _Counts, waiting: Waiting | None) -> Progress:
     age = (timezone.now() - run.started_at).total_seconds()
-    rate = counts["late"] / min(RATE_WINDOW.total_seconds(), max(1.0, age))
+    rate = counts.late / min(float(LATELY_SECONDS), max(1.0, age))
     if run.status != ExperimentStatus.IN_PROGRESS:
         rate = 0.0
-    left = counts["total"] - counts["ended"]
+    left = counts.total - counts.ended
     return Progress(
-        total=counts["total"],
-        done=counts["done"],
-        cancelled=counts["cancelled"],
-        running=counts["running"],
+        total=counts.total,
+        done=counts.done,
+        cancelled=counts.cancelled,
+        running=counts.running,
         rate=rate,
         eta_seconds=left / rate if rate and left else None,
         waiting_for=waiting,

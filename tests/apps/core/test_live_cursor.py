@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.core.errors import Invalid
@@ -228,6 +229,21 @@ def test_a_transaction_of_another_database_holds_nobody_back(another: Any) -> No
     emit("t", message="at once")
     assert messages(read_events(after="start")) == ["at once"]
     another.rollback()
+
+
+@on_postgresql
+def test_where_the_log_ends_costs_the_same_whoever_else_writes(another: Any) -> None:
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as caught:
+            head_cursor()
+        return len(caught)
+
+    assert statements() == 1
+    with transaction.atomic():
+        emit("t", message="mine, not committed")
+        alone = statements()
+        insert(another, "a neighbour's, committed since")
+        assert statements() == alone == 2
 
 
 def test_ids_of_transactions_keep_their_place_when_the_short_counter_wraps() -> None:

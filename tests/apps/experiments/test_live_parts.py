@@ -111,13 +111,13 @@ def test_figures_are_computed_once_an_event_whoever_watches(
     make: Make, tasks: list[ArcTask], owner: User, viewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed: list[str] = []
-    results_of = queries.results_of
+    standings_of = queries.standings_of
 
     def counted(runs: Sequence[ExperimentRun]) -> Any:
         computed.extend(run.run_id for run in runs)
-        return results_of(runs)
+        return standings_of(runs)
 
-    monkeypatch.setattr(queries, "results_of", counted)
+    monkeypatch.setattr(queries, "standings_of", counted)
     made = make()
     key, since = f"{made.runs.get().run_id}:detail", last()
     end(cells(made)[0])

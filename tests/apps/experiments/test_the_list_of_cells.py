@@ -17,7 +17,7 @@ from apps.experiments.services import experiment_rerun
 from apps.tasks.models import ArcTask
 
 from .conftest import begin, cells, end, make_task
-from .test_the_pages import Make, client_of, counted, finished, page, text
+from .test_the_pages import Make, client_of, finished, page, text
 
 __all__ = ["finished"]
 pytestmark = pytest.mark.django_db
@@ -66,7 +66,7 @@ def test_it_costs_the_same_however_many_cells(make: Make, tasks: list[ArcTask], 
     def statements(made: Experiment) -> int:
         with CaptureQueriesContext(connection) as caught:
             assert client.get(f"/experiments/{made.pk}/tasks/").status_code == 200
-        return counted(caught)
+        return len(caught)
 
     first = make()
     statements(first)

@@ -67,6 +67,8 @@ class AppConfig(BaseModel):
     cost_alert_dollars: float = Field(0.30, gt=0)
     dollars_per_core_hour: float = Field(0.05, ge=0)
     watts_per_core: float = Field(8.0, ge=0)
+    carbon_location: str = Field("WORLD", min_length=2, max_length=16)
+    carbon_pue: float = Field(1.0, ge=1.0, le=5.0)
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

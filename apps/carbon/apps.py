@@ -11,10 +11,8 @@ class CarbonConfig(AppConfig):
     label = "carbon"
 
     def ready(self) -> None:
-        """Hook the ledger into the end of every execution, and show its figures."""
-        from apps.carbon import observatory
-        from apps.carbon.services import on_attempts_ended
-        from apps.core.jobs import kinds
+        """Check where the power comes from, hook the ledger into the end of every execution, and show its figures."""
+        from apps.carbon.wiring import check_place, register
 
-        kinds.on_attempt_end(on_attempts_ended)
-        observatory.register()
+        check_place()
+        register()

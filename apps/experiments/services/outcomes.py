@@ -9,8 +9,10 @@ from typing import Any
 from django.conf import settings
 from pydantic import ValidationError
 
-from apps.carbon.engine.estimates import core_dollars, core_joules
+from apps.carbon.engine.estimates import core_joules
+from apps.carbon.engine.prices import Use, cost
 from apps.carbon.models import ResourceUsage
+from apps.carbon.queries import rates_now
 from apps.core.jobs.reports import Usage
 from apps.experiments.documents import Answer
 from apps.experiments.engine import scoring
@@ -30,8 +32,8 @@ class Spent:
 
     @property
     def dollars(self) -> float:
-        """Its price at the configured rate."""
-        return core_dollars(self.cpu_seconds, settings.CONFIG.dollars_per_core_hour)
+        """Its price by the list that holds now."""
+        return cost(Use(core_seconds=self.cpu_seconds), rates_now().prices)
 
     @property
     def joules(self) -> float:

@@ -7,8 +7,9 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from pytest_django import DjangoAssertNumQueries
 
-from apps.carbon.engine.estimates import core_dollars, core_joules
+from apps.carbon.engine.estimates import core_joules
 from apps.carbon.models import ResourceUsage
+from apps.carbon.queries import rates_now
 from apps.carbon.services import ALERT_MESSAGE, on_attempts_ended, usage_record
 from apps.core.jobs import kinds
 from apps.core.jobs.kinds import AttemptEnd, Kind, Subject
@@ -49,13 +50,14 @@ def test_one_row_an_attempt_with_cost_and_estimated_energy(solve: Job, task: Arc
         (task.pk, "echo", solve.pk, 2),
     ]
     assert rows[0].estimated_cost == pytest.approx(36.0 / 3600 * settings.CONFIG.dollars_per_core_hour)
-    assert (rows[0].energy_joules, rows[0].energy_method) == (36.0 * settings.CONFIG.watts_per_core, "estimated")
+    assert (rows[0].energy_joules, rows[0].energy_method) == (36.0 * settings.CONFIG.watts_per_core, "constant")
     assert (rows[0].cpu_seconds, rows[0].wall_seconds, rows[0].memory_mb, rows[0].api_calls) == (36.0, 50.0, 99.0, {})
 
 
 def test_executions_that_end_together_are_booked_in_one_statement(
     solve: Job, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
+    rates_now()
     with django_assert_num_queries(3):  # the savepoint around it
         on_attempts_ended([AttemptEnd(solve, number, Usage(cpu_seconds=number), "completed") for number in range(1, 9)])
     assert list(ResourceUsage.objects.order_by("attempt").values_list("cpu_seconds", flat=True)) == list(range(1, 9))
@@ -113,5 +115,4 @@ def test_a_rolled_back_row_leaves_no_alert(solve: Job) -> None:
 
 
 def test_the_estimates_are_plain_arithmetic() -> None:
-    assert core_dollars(3600.0, 0.05) == 0.05
     assert core_joules(2.5, 8.0) == 20.0

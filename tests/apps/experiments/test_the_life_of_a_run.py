@@ -72,7 +72,7 @@ def test_a_finished_cell_is_scored_kept_metered_and_told(make: Make, tasks: list
     assert ExperimentResult.objects.filter(experiment=made).count() == 3
     assert list(StrategyMetric.objects.order_by("task_id").values_list("success", flat=True)) == [True, False, False]
     usage = ResourceUsage.objects.get(task_id="lab:a")
-    assert (usage.strategy_type, usage.cpu_seconds, usage.energy_method) == ("echo", 2.0, "estimated")
+    assert (usage.strategy_type, usage.cpu_seconds, usage.energy_method) == ("echo", 2.0, "constant")
     assert usage.estimated_cost == pytest.approx(2.0 * 0.05 / 3600)
     assert JobEvent.objects.filter(topic=first.run_id, type="cell").count() == 3
 

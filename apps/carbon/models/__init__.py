@@ -1,0 +1,7 @@
+"""The ledger's rows: what executions used, sums of that by the hour, prices, intensities."""
+
+from apps.carbon.models.intensity import IntensityCurve, IntensityHour
+from apps.carbon.models.prices import PriceList
+from apps.carbon.models.usage import CATEGORIES, Category, LedgerHour, ResourceUsage
+
+__all__ = ["CATEGORIES", "Category", "IntensityCurve", "IntensityHour", "LedgerHour", "PriceList", "ResourceUsage"]

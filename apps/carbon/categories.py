@@ -21,6 +21,11 @@ def category_register(kind: str, category: Category) -> None:
     _known[kind] = category
 
 
+def kinds_of(category: str) -> list[str]:
+    """The kinds that go into a category."""
+    return sorted(kind for kind, own in _known.items() if own == category)
+
+
 def category_of(kind: str) -> str:
     """The category of a kind of job."""
     return _known.get(kind, Category.OTHER).value

@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from apps.carbon import observatory
 from apps.carbon.engine.places import WORLD, UnknownPlace, atlas
-from apps.carbon.services import ledger_fold, on_attempts_ended
+from apps.carbon.services import budgets_enforce, ledger_fold, on_attempts_ended, reservations_expire
 from apps.core.jobs import kinds, upkeep
 
 
@@ -15,6 +15,8 @@ def register() -> None:
     """Register with the apps below."""
     kinds.on_attempt_end(on_attempts_ended)
     upkeep.register("the sums of the ledger", ledger_fold)
+    upkeep.register("spent budgets", budgets_enforce)
+    upkeep.register("promises of budgets", reservations_expire)
     observatory.register()
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from pydantic import ValidationError
 
@@ -13,6 +13,8 @@ class TerrariumError(Exception):
 
     code = "INTERNAL_ERROR"
     status = 500
+    headers: ClassVar[Mapping[str, str]] = {}
+    """Of the answer, beside those of its status."""
 
     def __init__(self, message: str, *, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)

@@ -85,7 +85,7 @@ def error_body(error: TerrariumError) -> dict[str, Any]:
 
 def error_headers(error: TerrariumError) -> dict[str, str]:
     """What a status asks for beside its body."""
-    headers = {}
+    headers = dict(error.headers)
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="terrarium"'
     retry_after = (error.details or {}).get("retry_after")

@@ -3,7 +3,7 @@ counted once whenever one asks. Periods are whole hours."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -77,25 +77,31 @@ def hour_of(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def ledger_total(*, since: datetime | None = None, until: datetime | None = None, **only: str) -> Sums:
+def ledger_total(
+    *, since: datetime | None = None, until: datetime | None = None, only: Mapping[str, str] | None = None
+) -> Sums:
     """All together, of the whole hours from the one of `since` up to the one of `until`, that one included."""
-    rows = _read((), since, until, only)
+    rows = _read((), since, until, only or {})
     return _sums(rows[0]) if rows else Sums()
 
 
 def ledger_by(
-    dimension: str, *, since: datetime | None = None, until: datetime | None = None, **only: str
+    dimension: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    only: Mapping[str, str] | None = None,
 ) -> dict[str, Sums]:
     """By a dimension, largest energy first."""
-    rows = _read((dimension,), since, until, only)
+    rows = _read((dimension,), since, until, only or {})
     return {
         str(row[0]): _sums(row[1:]) for row in sorted(rows, key=lambda row: -float(row[1 + MEASURES.index("joules")]))
     }
 
 
-def ledger_by_hour(*, since: datetime, until: datetime, **only: str) -> dict[datetime, Sums]:
+def ledger_by_hour(*, since: datetime, until: datetime, only: Mapping[str, str] | None = None) -> dict[datetime, Sums]:
     """By the hour, oldest first; hours without executions are left out."""
-    rows = _read(("hour",), since, until, only)
+    rows = _read(("hour",), since, until, only or {})
     return {_moment(row[0]): _sums(row[1:]) for row in sorted(rows, key=lambda row: _moment(row[0]))}
 
 
@@ -113,7 +119,7 @@ def _moment(value: Any) -> datetime:
 
 
 def _read(
-    by: tuple[str, ...], since: datetime | None, until: datetime | None, only: dict[str, str]
+    by: tuple[str, ...], since: datetime | None, until: datetime | None, only: Mapping[str, str]
 ) -> list[tuple[Any, ...]]:
     names = [*by, *MEASURES]
     of_row = _OF_ROW | {"hour": _hour_sql()}
@@ -131,7 +137,7 @@ def _read(
         return list(cursor.fetchall())
 
 
-def _conditions(since: datetime | None, until: datetime | None, only: dict[str, str]) -> tuple[str, str, list[Any]]:
+def _conditions(since: datetime | None, until: datetime | None, only: Mapping[str, str]) -> tuple[str, str, list[Any]]:
     kept, loose, parameters = ["1 = 1"], ["1 = 1"], []
     if since is not None:
         kept.append("hour >= %s")

@@ -11,12 +11,15 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.carbon.categories import category_of
+from apps.carbon.engine.budgets import Unit
 from apps.carbon.engine.emissions import Energy
 from apps.carbon.engine.energy import UNCERTAINTY, Method
 from apps.carbon.engine.estimates import core_joules
 from apps.carbon.engine.prices import Use, cost
-from apps.carbon.models import ResourceUsage
+from apps.carbon.models import ResourceUsage, Scope
+from apps.carbon.queries.budgets import amount_of
 from apps.carbon.queries.rates import Rates, rates_now
+from apps.carbon.services.budgets import charge, windows_open
 from apps.core.jobs import kinds
 from apps.core.jobs.kinds import AttemptEnd, Subject
 from apps.core.sql import insert, json_value, now_value
@@ -67,6 +70,7 @@ def usage_record(*, ended: Sequence[AttemptEnd]) -> list[Entry]:
     entries = [_entry(end, about[end.job.pk], rates, now) for end in ended]
     values = [json_value() if name in _JSON else "%s" for name in Entry._fields]
     with transaction.atomic():
+        windows_open(wheres=[_where(entry) for entry in entries])
         insert(
             ResourceUsage._meta.db_table,
             (*Entry._fields, "timestamp"),
@@ -75,7 +79,36 @@ def usage_record(*, ended: Sequence[AttemptEnd]) -> list[Entry]:
         )
         for entry in entries:
             cost_alert_check(entry=entry)
+            charge(where=_where(entry), amounts=_amounts(entry))
     return entries
+
+
+def _where(entry: Entry) -> dict[str, str]:
+    """What an execution belongs to, by the scopes of budgets."""
+    said = {
+        Scope.USER: entry.owner_id,
+        Scope.EXPERIMENT: entry.topic,
+        Scope.JOB: entry.job_id,
+        Scope.TASK: entry.task_id,
+        Scope.STRATEGY: entry.strategy_type,
+        Scope.CATEGORY: entry.category,
+    }
+    return {scope.value: key for scope, key in said.items() if key}
+
+
+def _amounts(entry: Entry) -> dict[str, float]:
+    """What it used, by the units of budgets."""
+    return {
+        unit.value: amount_of(
+            unit,
+            dollars=entry.estimated_cost,
+            tokens=float(entry.total_tokens),
+            site_joules=entry.energy_joules * entry.pue,
+            grams=entry.emissions_grams,
+            core_seconds=entry.cpu_seconds,
+        )
+        for unit in Unit
+    }
 
 
 def _entry(end: AttemptEnd, about: Subject, rates: Rates, now: datetime) -> Entry:

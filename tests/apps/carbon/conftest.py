@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from apps.carbon.queries import rates_forget
+from apps.carbon.queries import budgets_forget, rates_forget
 from apps.core.models import Role, User
 
 
 @pytest.fixture(autouse=True)
 def _rates_of_its_own() -> Iterator[None]:
     rates_forget()
+    budgets_forget()
     yield
     rates_forget()
+    budgets_forget()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from django.test import Client
 from apps.carbon import services, wiring
 from apps.carbon.engine.places import Atlas, Place
 from apps.carbon.models import IntensityCurve, IntensityHour, PriceList, ResourceUsage
-from apps.carbon.queries import rates, rates_forget
+from apps.carbon.queries import budgets_forget, rates, rates_forget
 from apps.core.errors import Conflict, Forbidden, Invalid
 from apps.core.jobs.kinds import AttemptEnd
 from apps.core.jobs.reports import Usage
@@ -151,7 +151,8 @@ def test_what_could_not_be_known_is_null_and_says_why() -> None:
 def test_prices_are_looked_up_once_for_many_executions(django_assert_num_queries: Any) -> None:
     jobs = [Job.objects.create(kind="solve") for _ in range(4)]
     rates_forget()
-    with django_assert_num_queries(5):  # prices, curve, and the insert within its savepoint
+    budgets_forget()
+    with django_assert_num_queries(6):  # prices, curve, budgets, and the insert within its savepoint
         services.on_attempts_ended([AttemptEnd(job, 1, Usage(), "completed") for job in jobs[:2]])
     with django_assert_num_queries(3):
         services.on_attempts_ended([AttemptEnd(job, 1, Usage(), "completed") for job in jobs[2:]])

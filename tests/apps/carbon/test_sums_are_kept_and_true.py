@@ -86,7 +86,7 @@ def test_folding_changes_no_report() -> None:
     since, until = START + timedelta(hours=2), START + timedelta(hours=9)
 
     def reports() -> list[dict[Any, Sums]]:
-        found: list[dict[Any, Sums]] = [{"all": ledger_total(since=since, until=until, category="solving")}]
+        found: list[dict[Any, Sums]] = [{"all": ledger_total(since=since, until=until, only={"category": "solving"})}]
         found += [
             dict(ledger_by(name, since=since, until=until)) for name in ("category", "strategy", "topic", "location")
         ]
@@ -123,7 +123,7 @@ def test_rows_of_the_version_before_count_as_what_they_were() -> None:
 @pytest.mark.django_db
 def test_a_name_that_is_no_dimension_is_refused() -> None:
     with pytest.raises(ValueError, match="no dimension 'password'"):
-        ledger_total(password="x")
+        ledger_total(only={"password": "x"})
 
 
 @pytest.mark.django_db

@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from apps.carbon.engine.estimates import core_joules
 from apps.carbon.models import ResourceUsage
 from apps.carbon.queries import rates_now
+from apps.carbon.queries.budgets import budgets_in_force
 from apps.carbon.services import ALERT_MESSAGE, on_attempts_ended, usage_record
 from apps.core.jobs import kinds
 from apps.core.jobs.kinds import AttemptEnd, Kind, Subject
@@ -58,6 +59,7 @@ def test_executions_that_end_together_are_booked_in_one_statement(
     solve: Job, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     rates_now()
+    budgets_in_force()
     with django_assert_num_queries(3):  # the savepoint around it
         on_attempts_ended([AttemptEnd(solve, number, Usage(cpu_seconds=number), "completed") for number in range(1, 9)])
     assert list(ResourceUsage.objects.order_by("attempt").values_list("cpu_seconds", flat=True)) == list(range(1, 9))

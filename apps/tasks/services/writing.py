@@ -1,15 +1,19 @@
 """Tasks into the collection: all or none, and nobody else waits long.
 
 Few tasks are one transaction. Many are written in many small ones behind an import that is not shown yet, and become
-visible in the one that shows it; what changes tasks that are here comes with it and after it. SQLite has one writer at a
-time and those who wait look for their turn at growing intervals, so there the writing pauses between transactions.
+visible in the one that shows it. What changes tasks that are here comes in that one too on PostgreSQL, where nobody waits
+for it. SQLite has one writer at a time: there changes come with it and after it, every transaction ends when its time is
+up, and a pause follows in which those who wait, looking for their turn at growing intervals, are sure to find it.
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
@@ -31,8 +35,16 @@ AT_ONCE = 50
 """So many tasks are one transaction."""
 
 _TRANSACTION_SECONDS = 0.025
-_PAUSE_SECONDS = 0.025
-_LEAST, _MOST = 4, 400
+"""After so long a transaction takes no further piece; measured while it runs, so that it holds on a busy machine too."""
+
+_PAUSE_SECONDS, _LONGEST_PAUSE = 0.025, 0.5
+_PAUSE_SHARE = 1.5
+"""Of the time a transaction took. SQLite's waiters look again after 1, 2, 5, 10, 15, 20, 25 and more ms: one that began to
+wait while the lock was held looks at least once in a pause of this length."""
+
+_PIECE, _AHEAD, _DELETED = 8, 64, 50
+"""Tasks written at a stroke, tasks made ready before a transaction begins, rows taken back at a stroke."""
+
 _TWICE = "Somebody else imported some of these tasks at the same moment. Import again."
 
 
@@ -194,7 +206,7 @@ def import_write(
 
 @transaction.atomic
 def _batch_delete(number: int) -> int:
-    ids = list(ArcTask.everything.filter(arrival=number).values_list("pk", flat=True)[:_MOST])
+    ids = list(ArcTask.everything.filter(arrival=number).values_list("pk", flat=True)[:_DELETED])
     ArcTask.everything.filter(pk__in=ids).delete()
     return len(ids)
 
@@ -203,8 +215,10 @@ def import_hide(*, record: TaskImport) -> None:
     """Take back the rows of an import that was never shown."""
     if TaskImport.objects.filter(pk=record.pk, is_shown=True).exists():
         return
+    began = time.monotonic()
     while _batch_delete(record.number):
-        _pause()
+        _pause(time.monotonic() - began)
+        began = time.monotonic()
 
 
 @dataclass
@@ -232,7 +246,7 @@ class _Writing:
 
     def __init__(self, record: TaskImport, writer: str, goes_on: Callable[[int, int], bool]) -> None:
         self._record, self._writer, self._goes_on = record, writer, goes_on
-        self._size, self._done = 16, 0
+        self._done = 0
         self._tally = _Tally()
         self._later: set[int] = set()
 
@@ -247,7 +261,7 @@ class _Writing:
                 waiting.append(decision)
             else:
                 self._later.add(position)
-            if len(waiting) >= self._size:
+            if len(waiting) >= _AHEAD:
                 self._new(waiting)
                 waiting = []
                 if not self._goes_on(self._done, self._record.total):
@@ -256,46 +270,62 @@ class _Writing:
         return self._goes_on(self._done, self._record.total)
 
     def _new(self, decisions: list[Decision]) -> None:
-        if not decisions:
-            return
-        prepared = _prepared(decisions, self._record.number)
-        began = time.monotonic()
+        """Write new tasks: made ready first, then in as many transactions as their time asks for."""
+        pieces = [decisions[start : start + _PIECE] for start in range(0, len(decisions), _PIECE)]
+        ready = deque((piece, _prepared(piece, self._record.number)) for piece in pieces)
+        while ready:
+            written: list[Decision] = []
+            with self._turn() as is_over:
+                while ready and not (written and is_over()):
+                    piece, statements = ready.popleft()
+                    execute(statements)
+                    written += piece
+                self._hold(len(written))
+            for decision in written:
+                self._tally.add(decision)
+
+    @contextmanager
+    def _turn(self) -> Iterator[Callable[[], bool]]:
+        """A transaction, and the pause behind it; what it gives says when its time is up."""
         with transaction.atomic():
-            self._hold(len(decisions))
-            execute(prepared)
-        for decision in decisions:
-            self._tally.add(decision)
-        self._breathe(time.monotonic() - began)
+            began = time.monotonic()
+            self._hold(0)
+            yield lambda: time.monotonic() - began >= _TRANSACTION_SECONDS
+        _pause(time.monotonic() - began)
 
     def the_others(self, found: Iterable[Incoming]) -> None:
         """Show what was written; change what was here already. Again: from where an earlier try came to."""
         resumed = self._record.is_shown
         start = int(self._record.report.get("position", 0)) if resumed else 0
         self._tally.earlier = dict(self._record.report) if resumed else {}
-        waiting: list[Incoming] = []
-        for position, incoming in enumerate(found):
-            if position >= start and (resumed or position in self._later):
-                waiting.append(incoming)
-            if len(waiting) >= self._size:
-                self._change(waiting, position + 1)
-                waiting = []
-        if waiting or not self._record.is_shown:
-            self._change(waiting, self._record.total)
+        waiting = (
+            (position, incoming)
+            for position, incoming in enumerate(found)
+            if position >= start and (resumed or position in self._later)
+        )
+        while self._change(waiting):
+            self._goes_on(self._done, self._record.total)
 
-    def _change(self, found: list[Incoming], position: int) -> None:
-        began = time.monotonic()
-        with transaction.atomic():
-            self._hold(len(found))
-            decisions = list(decide_all(found, own=self._record.number, locked=True))
-            _change(decisions)
-            for decision in decisions:
-                if decision.row is None or decision.row.arrival != self._record.number:  # its own were counted
-                    self._tally.add(decision)
+    def _change(self, waiting: Iterator[tuple[int, Incoming]]) -> bool:
+        """One transaction of changes; False when nothing is left."""
+        done, position = 0, self._record.total
+        with self._turn() as is_over:
+            while piece := list(islice(waiting, _PIECE)):
+                decisions = list(decide_all([one for _, one in piece], own=self._record.number, locked=True))
+                _change(decisions)
+                for decision in decisions:
+                    if decision.row is None or decision.row.arrival != self._record.number:  # its own were counted
+                        self._tally.add(decision)
+                done, position = done + len(piece), piece[-1][0] + 1
+                if is_over() and in_turns():
+                    break
+            else:
+                position = self._record.total
+            self._hold(done)
             report = self._tally.counts() | {"position": position}
             TaskImport.objects.filter(pk=self._record.pk).update(is_shown=True, report=report)
         self._record.is_shown = True
-        self._breathe(time.monotonic() - began)
-        self._goes_on(self._done, self._record.total)
+        return position < self._record.total
 
     def finish(self) -> ImportReport:
         """The end."""
@@ -311,15 +341,16 @@ class _Writing:
             raise Superseded
         self._done += done
 
-    def _breathe(self, seconds: float) -> None:
-        self._size = max(_LEAST, min(_MOST, round(self._size * _TRANSACTION_SECONDS / max(seconds, 1e-3))))
-        _pause()
+
+def in_turns() -> bool:
+    """Whether writers wait for each other, so that many changes cannot be one transaction."""
+    return connection.vendor == "sqlite"
 
 
-def _pause() -> None:
+def _pause(held: float) -> None:
     """Let others write: on SQLite those who wait come only when nobody holds the lock at the moment they look."""
-    if connection.vendor == "sqlite" and not connection.in_atomic_block:
-        time.sleep(_PAUSE_SECONDS)
+    if in_turns() and not connection.in_atomic_block:
+        time.sleep(min(_LONGEST_PAUSE, max(_PAUSE_SECONDS, _PAUSE_SHARE * held)))
 
 
 def _prepared(decisions: Collection[Decision], arrival: int | None) -> list[Statement]:

@@ -21,7 +21,8 @@ def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imports, "READ_AT_ONCE", 20_000)
     monkeypatch.setattr(imports, "WRITE_AT_ONCE", 40)
     monkeypatch.setattr(writing, "AT_ONCE", 10)
-    monkeypatch.setattr(writing, "_MOST", 20)
+    monkeypatch.setattr(writing, "_AHEAD", 20)
+    monkeypatch.setattr(writing, "_TRANSACTION_SECONDS", 0.0)
     monkeypatch.setattr(writing, "_PAUSE_SECONDS", 0.0)
 
 
@@ -45,7 +46,7 @@ class Steps:
 
         def execute(statements: Any) -> None:
             inner(statements)
-            self.sizes.append(waiting.pop())
+            self.sizes.append(waiting.pop(0))
             self.seen.append(ArcTask.objects.count())
             if then is not None:
                 then(len(self.sizes))

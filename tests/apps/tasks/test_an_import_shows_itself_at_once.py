@@ -10,6 +10,7 @@ import pytest
 from django.db import IntegrityError
 from django.test import Client
 
+from apps.core import sql
 from apps.core.errors import Conflict
 from apps.core.jobs import job_retry
 from apps.core.models import Job, JobStatus, User
@@ -50,17 +51,43 @@ def test_new_tasks_are_written_in_small_transactions_and_seen_at_once(
     report = tasks_import(tasks=found, dataset="lab", source=TaskSource.TRAINING)
     assert len(report.created) == ArcTask.objects.count() - 1 == 200
     assert len(steps.sizes) > 1
-    assert max(steps.sizes) <= writing._MOST
+    assert max(steps.sizes) <= writing._PIECE
     assert set(steps.seen) == {1}
 
 
-def test_the_size_of_a_transaction_follows_the_time_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "_MOST", 400)
-    work = writing._Writing(TaskImport(), "", lambda _done, _total: True)
-    monkeypatch.setattr(writing, "_pause", lambda: None)
-    for seconds, expected in ((0.025, 16), (0.1, 4), (10.0, writing._LEAST), (0.001, 100), (0.0001, writing._MOST)):
-        work._breathe(seconds)
-        assert work._size == expected
+@pytest.mark.parametrize(("a_piece_takes", "in_one"), [(0.001, 25), (0.006, 5), (0.026, 1), (2.0, 1)])
+def test_a_transaction_ends_when_its_time_is_up_however_slow_the_machine(
+    db: None, monkeypatch: pytest.MonkeyPatch, a_piece_takes: float, in_one: int
+) -> None:
+    now, pauses, sizes = [0.0], [], [0]
+    monkeypatch.setattr(writing, "_TRANSACTION_SECONDS", 0.025)
+    monkeypatch.setattr(writing, "_AHEAD", 1_000)
+    monkeypatch.setattr(writing, "_pause", lambda held: (pauses.append(held), sizes.append(0)))
+    monkeypatch.setattr(writing.time, "monotonic", lambda: now[0])
+    inner = sql.execute
+
+    def execute(statements: Any) -> None:
+        inner(statements)
+        now[0] += a_piece_takes
+        sizes[-1] += 1
+
+    monkeypatch.setattr(writing, "execute", execute)
+    found = [parse_task(value, name) for name, value in many(writing._PIECE * 30).items()]
+    tasks_import(tasks=found, dataset="lab", source=TaskSource.TRAINING)
+    assert max(sizes) == in_one
+    assert max(pauses) <= max(0.025, a_piece_takes) + a_piece_takes
+
+
+@pytest.mark.skipif(not writing.in_turns(), reason="PostgreSQL's writers do not wait for each other")
+@pytest.mark.parametrize(("held", "pause"), [(0.0, 0.025), (0.01, 0.025), (0.04, 0.06), (9.0, 0.5)])
+def test_whoever_waits_finds_the_pause_that_follows(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch, held: float, pause: float
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(writing, "_PAUSE_SECONDS", 0.025)
+    monkeypatch.setattr(writing.time, "sleep", slept.append)
+    writing._pause(held)
+    assert slept == [pytest.approx(pause)]
 
 
 def test_an_import_that_fails_half_way_leaves_nothing(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,18 +126,16 @@ def test_a_worker_killed_half_way_shows_nothing_and_the_next_one_goes_on(
     assert TaskImport.objects.get().report["created"] == 200
 
 
-def test_a_worker_that_lost_its_job_writes_no_more(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_lost_its_job_writes_no_more(client: Client) -> None:
     job = confirmed(client)
+    calls = iter(range(100))
 
-    def taken_over(step: int) -> None:
-        if step == 3:
-            monkeypatch.undo()
-            make_small(monkeypatch)
+    def taken_over(_done: int, _total: int) -> bool:
+        if next(calls) == 2:
             assert run_job(job).status == JobStatus.COMPLETED
+        return True
 
-    Steps(monkeypatch, taken_over)
-    job.refresh_from_db()
-    assert imports.write_by_job(job, progress=lambda _done, _total: True) is False
+    assert imports.write_by_job(job, progress=taken_over) is False
     assert ArcTask.objects.count() == 200
     assert TaskImport.objects.get().state == ImportState.DONE
 
@@ -184,36 +209,18 @@ def test_two_imports_of_one_task_do_not_mix(client: Client, monkeypatch: pytest.
     assert made.status_code == 409
 
 
-def test_changes_of_many_tasks_come_in_small_transactions_after_the_new_ones(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _changes_waiting(client: Client) -> Job:
+    """The job of an import of 150 tasks, of which 100 are here under another split."""
     put(*(parse_task(value, name) for name, value in many(100).items()), source=TaskSource.EVALUATION)
     found = preview(client, {"training.json": many(150)})
     run_jobs()
     state = client.get(f"{API}/imports/{found['import_id']}").json()["preview"]
     assert (state["counts"], state["moves"]) == ({"moved": 100, "new": 50}, 100)
     send(client, f"/imports/{found['import_id']}/confirm", {})
-    changes: list[int] = []
-    inner = writing._change
-
-    def change(decisions: Any) -> None:
-        changes.append(len(decisions))
-        inner(decisions)
-
-    monkeypatch.setattr(writing, "_change", change)
-    run_jobs()
-    assert sum(changes) == 100
-    assert len(changes) > 1
-    assert ArcTask.objects.filter(task_source="training").count() == 150
-    assert TaskImport.objects.get().report == {"created": 50, "updated": 0, "moved": 100, "unchanged": 0}
+    return Job.objects.get(kind="import_write")
 
 
-def test_an_interruption_among_the_changes_counts_none_twice(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(*(parse_task(value, name) for name, value in many(100).items()), source=TaskSource.EVALUATION)
-    found = preview(client, {"training.json": many(150)})
-    run_jobs()
-    send(client, f"/imports/{found['import_id']}/confirm", {})
-    job = Job.objects.get(kind="import_write")
+def _killed_among_the_changes(monkeypatch: pytest.MonkeyPatch, job: Job) -> None:
     inner, calls = writing._change, iter(range(100))
 
     def change(decisions: Any) -> None:
@@ -224,8 +231,32 @@ def test_an_interruption_among_the_changes_counts_none_twice(client: Client, mon
     monkeypatch.setattr(writing, "_change", change)
     with pytest.raises(Killed):
         run_job(job)
-    monkeypatch.undo()
-    make_small(monkeypatch)
-    assert ArcTask.objects.count() == 150
+    monkeypatch.setattr(writing, "_change", inner)
+
+
+REPORT = {"created": 50, "updated": 0, "moved": 100, "unchanged": 0}
+
+
+def test_where_writers_wait_for_each_other_changes_come_in_small_transactions_and_are_counted_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "in_turns", lambda: True)
+    job = _changes_waiting(client)
+    _killed_among_the_changes(monkeypatch, job)
+    assert ArcTask.objects.count() == 150, "the new ones came in one moment, with the first changes"
+    assert 50 < ArcTask.objects.filter(task_source="training").count() < 150
     assert run_job(job).status == JobStatus.COMPLETED
-    assert TaskImport.objects.get().report == {"created": 50, "updated": 0, "moved": 100, "unchanged": 0}
+    assert ArcTask.objects.filter(task_source="training").count() == 150
+    assert TaskImport.objects.get().report == REPORT
+
+
+def test_where_they_do_not_all_changes_and_all_new_tasks_are_seen_in_one_moment(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "in_turns", lambda: False)
+    job = _changes_waiting(client)
+    _killed_among_the_changes(monkeypatch, job)
+    assert ArcTask.objects.filter(task_source="evaluation").count() == ArcTask.objects.count() == 100
+    assert run_job(job).status == JobStatus.COMPLETED
+    assert ArcTask.objects.filter(task_source="training").count() == 150
+    assert TaskImport.objects.get().report == REPORT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -11,6 +11,7 @@ from django.http import QueryDict
 from pydantic import ValidationError
 
 from apps.experiments.documents import MAX_SECONDS, MIN_SECONDS, ExperimentSpec
+from apps.experiments.kept_criteria import FIELDS, kept, kept_choices, with_kept
 from apps.experiments.services import Checked, experiment_check
 from apps.experiments.strategies import Problem, StrategyInfo, available, words
 from apps.experiments.strategy_forms import config_form, config_of
@@ -85,6 +86,9 @@ class ExperimentForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 5, "class": "mono", "spellcheck": "false"}),
         help_text="One a line or separated by spaces, with the dataset: arc1:007bbfb7.",
     )
+    also = forms.MultipleChoiceField(
+        label="And", required=False, widget=forms.CheckboxSelectMultiple, help_text="Kept from where this was copied."
+    )
     seeds = forms.CharField(
         initial="0",
         max_length=2000,
@@ -100,8 +104,16 @@ class ExperimentForm(forms.Form):
         error_messages={"required": "Say how much effort a task may take."},
     )
 
-    def __init__(self, *args: Any, strategies: list[StrategyInfo], datasets: list[str], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        strategies: list[StrategyInfo],
+        datasets: list[str],
+        also: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["also"].choices = kept_choices(also)  # type: ignore[attr-defined]
         self.use_required_attribute = False
         self.fields["families"].choices = list(family_choices())  # type: ignore[attr-defined]
         self.fields["seeds"].error_messages["required"] = "Name at least one seed, such as 0."
@@ -143,7 +155,8 @@ class Draft:
         self.infos = available()
         chosen = spec.strategy_configs if spec else {}
         initial = {**_initial(spec, self.infos), **(preset or {})}
-        self.form = ExperimentForm(data, strategies=self.infos, datasets=datasets, initial=initial)
+        also = data.getlist("also") if data is not None else initial.get("also", ())
+        self.form = ExperimentForm(data, strategies=self.infos, datasets=datasets, also=also, initial=initial)
         self.configs = {info.name: config_form(info, data, chosen.get(info.name, {})) for info in self.infos}
         self.spec: ExperimentSpec | None = None
         self.checked: Checked | None = None
@@ -205,11 +218,9 @@ class Draft:
 
 def _criteria(typed: Mapping[str, Any]) -> TaskCriteria:
     if typed["how"] == "list":
-        return TaskCriteria(
-            task_ids=re.split(r"[\s,;]+", typed["task_ids"].strip()) if typed["task_ids"].strip() else []
-        )
-    names = ("datasets", "sources", "difficulties", "families", "search", "max_side", "solved", "sample", "limit")
-    return TaskCriteria(**{name: typed[name] for name in names if typed[name] not in (None, "", [])})
+        ids = typed["task_ids"].strip()
+        return with_kept({"task_ids": re.split(r"[\s,;]+", ids) if ids else []}, typed["also"])
+    return with_kept({name: typed[name] for name in FIELDS if typed[name] not in (None, "", [])}, typed["also"])
 
 
 def _initial(spec: ExperimentSpec | None, infos: list[StrategyInfo]) -> dict[str, Any]:
@@ -223,6 +234,7 @@ def _initial(spec: ExperimentSpec | None, infos: list[StrategyInfo]) -> dict[str
         "strategies": list(spec.strategy_configs),
         "how": "list" if criteria.task_ids is not None else "criteria",
         "task_ids": "\n".join(criteria.task_ids or []),
+        "also": kept(criteria),
         **criteria.model_dump(mode="json", exclude={"task_ids"}),
         "seeds": ", ".join(str(seed) for seed in spec.seeds),
         "seconds_per_task": spec.seconds_per_task,

@@ -12,6 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.core.admin import LookOnly
+from apps.core.words import pct
 from apps.experiments.models import (
     Experiment,
     ExperimentResult,
@@ -128,7 +129,7 @@ class TaskSubmissionAdmin(LookOnly):
     def answer(self, row: TaskSubmission) -> SafeString:
         """Every attempt at every test, with its program."""
         parts = [
-            (number, attempt, _drawn(one.grid, 160), f"{one.confidence:.0%}", one.program)
+            (number, attempt, _drawn(one.grid, 160), pct(one.confidence, 0), one.program)
             for number, tests in enumerate(attempts_of(row), start=1)
             for attempt, one in enumerate(tests, start=1)
         ]

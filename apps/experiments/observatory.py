@@ -12,7 +12,7 @@ from apps.core import observatory
 from apps.core.models import Role
 from apps.core.observatory import Look, Panel
 from apps.core.plots import Dot, Plot, scatter
-from apps.core.words import effort, interval, money, pct, plural
+from apps.core.words import digits, effort, interval, money, pct, plural
 from apps.experiments.models import Experiment
 from apps.experiments.queries import observatory as queries
 from apps.experiments.queries.experiments import ExperimentRow
@@ -169,5 +169,5 @@ def _reading(compared: Comparison) -> str:
     cheapest = min(rivals, key=lambda one: one.dollars)
     return (
         f"{said}; {title_of(cheapest.strategy)} ({pct(cheapest.macro)}) lies within its interval for "
-        f"{best.dollars / cheapest.dollars:.2g} times less money."
+        f"{digits(best.dollars / cheapest.dollars, 2)} times less money."
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from apps.core.jobs.reports import Line, Report
+from apps.core.words import effort, pct
+from apps.experiments.strategies import title_of
 
 
 class CellEnd(Report):
@@ -24,9 +26,9 @@ class CellEnd(Report):
 
     def line(self) -> Line:
         """Which cell, how it ended, at what cost."""
-        where = f"{self.task_id.partition(':')[2]} by {self.strategy} (seed {self.seed})"
+        where = f"{self.task_id.partition(':')[2]} by {title_of(self.strategy)} (seed {self.seed})"
         level = "error" if self.status in ("failed", "timeout") else "info"
-        return Line(level, f"{where}: {self._end()}, {self.core_seconds:.3g} core-s")
+        return Line(level, f"{where}: {self._end()}, {effort(self.core_seconds)}")
 
     def _end(self) -> str:
         if self.status != "completed":
@@ -39,4 +41,4 @@ class CellEnd(Report):
             return "answered, truth unknown"
         if self.score >= 1:
             return "solved"
-        return f"{100 * self.score:.0f} % solved" if self.score > 0 else "wrong answer"
+        return f"{pct(self.score, 0)} solved" if self.score > 0 else "wrong answer"

@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from apps.core.access import member
 from apps.core.lists import Empty, ListPage, Sort
 from apps.core.models import Role
+from apps.core.words import pct
 from apps.experiments import queries
 from apps.experiments.models import TaskSubmission
 from apps.experiments.queries.figures import NOTHING_FOUND
@@ -71,5 +72,5 @@ def _ended(row: TaskSubmission) -> tuple[str, str]:
     if row.is_correct:
         return "solved", "solved"
     if row.score:
-        return "partial", f"{100 * row.score:.0f} % solved"
+        return "partial", f"{pct(row.score, 0)} solved"
     return ("nothing", "found nothing") if row.error_type else ("wrong", "wrong answer")

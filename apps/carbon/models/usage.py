@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.utils import timezone
 
+from apps.core.words import effort
+
 
 class Category(models.TextChoices):
     """What energy and money go into."""
@@ -107,7 +109,7 @@ class ResourceUsage(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"usage_{self.usage_id}: {self.cpu_seconds:.3g} core-s"
+        return f"usage_{self.usage_id}: {effort(self.cpu_seconds)}"
 
 
 class LedgerHour(models.Model):

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from apps.core.jobs.statuses import published
+from apps.core.words import pct
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -131,7 +132,7 @@ class Progress(Report):
 
     def line(self) -> Line | None:
         """Only where there is a note."""
-        return Line("debug", f"{self.fraction:.0%} {self.note}") if self.note else None
+        return Line("debug", f"{pct(self.fraction, 0)} {self.note}") if self.note else None
 
 
 class Metrics(Report):

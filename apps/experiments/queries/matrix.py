@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import Avg, Min, QuerySet
 
+from apps.core.words import effort
 from apps.experiments.models import Solve, SolveStatus
 from apps.experiments.queries.figures import NOTHING_FOUND, done
 from apps.tasks.models import Difficulty
@@ -72,7 +73,7 @@ class Cell(NamedTuple):
     @property
     def title(self) -> str:
         """The cell in one line: for the tooltip and for screen readers."""
-        spent = f" · {self.core_seconds:.3g} core-s" if self.core_seconds else ""
+        spent = f" · {effort(self.core_seconds)}" if self.core_seconds else ""
         return f"{raw_id(self.task_id)} · {self.strategy} · {self.words}{spent}"
 
 

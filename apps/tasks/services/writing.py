@@ -303,29 +303,34 @@ class _Writing:
             for position, incoming in enumerate(found)
             if position >= start and (resumed or position in self._later)
         )
-        while self._change(waiting):
+        ready = deque(islice(waiting, _AHEAD))
+        while True:
+            self._change(ready, waiting)
+            ready.extend(islice(waiting, _AHEAD - len(ready)))
+            if not ready:
+                return
             self._goes_on(self._done, self._record.total)
 
-    def _change(self, waiting: Iterator[tuple[int, Incoming]]) -> bool:
-        """One transaction of changes; False when nothing is left."""
+    def _change(self, ready: deque[tuple[int, Incoming]], waiting: Iterator[tuple[int, Incoming]]) -> None:
+        """One transaction of changes: of those that are ready as many as its time allows or, where nobody waits, all."""
         done, position = 0, self._record.total
         with self._turn() as is_over:
-            while piece := list(islice(waiting, _PIECE)):
+            while ready:
+                piece = [ready.popleft() for _ in range(min(_PIECE, len(ready)))]
                 decisions = list(decide_all([one for _, one in piece], own=self._record.number, locked=True))
                 _change(decisions)
                 for decision in decisions:
                     if decision.row is None or decision.row.arrival != self._record.number:  # its own were counted
                         self._tally.add(decision)
                 done, position = done + len(piece), piece[-1][0] + 1
-                if is_over() and in_turns():
+                if not in_turns():
+                    ready.extend(islice(waiting, _AHEAD - len(ready)))
+                elif is_over():
                     break
-            else:
-                position = self._record.total
             self._hold(done)
             report = self._tally.counts() | {"position": position}
             TaskImport.objects.filter(pk=self._record.pk).update(is_shown=True, report=report)
         self._record.is_shown = True
-        return position < self._record.total
 
     def finish(self) -> ImportReport:
         """The end."""

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from apps.core.models import User
-from apps.experiments.models import Experiment
 from apps.experiments.documents import ExperimentSpec
+from apps.experiments.models import Experiment
 from apps.experiments.services import experiment_create, spec_of
 from apps.tasks.criteria import TaskCriteria
 from apps.tasks.models import ArcTask

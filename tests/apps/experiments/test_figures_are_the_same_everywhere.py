@@ -216,5 +216,7 @@ def test_the_command_tells_the_same(
     made = Experiment.objects.get()
     said = capsys.readouterr().out
     assert "queued: no worker is up" in said
-    assert "macro 75.00 %" in said
-    assert told(admin, made)["results"]["totals"]["macro"] == 0.75
+    totals = told(admin, made)["results"]["totals"]
+    assert totals["macro"] == 0.75
+    assert f"macro {words.pct(0.75)} ({words.interval(totals['macro_low'], totals['macro_high'])})" in said
+    assert words.money(totals["dollars"]) in said

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.core.errors import NotFound
 from apps.core.live.log import Event, Position
 from apps.core.models import JobEvent, User
+from apps.core.words import effort
 from apps.experiments import live, queries
 from apps.experiments.models import Experiment, ExperimentRun
 from apps.tasks.models import ArcTask
@@ -60,7 +61,7 @@ def test_the_log_gets_lines_with_the_keys_the_page_has(make: Make, tasks: list[A
     html = live._render(viewer, f"{made.runs.get().run_id}:log", events)
     result = next(e for e in events if e.type == "cell")
     assert f'id="e{result.position.cursor}"' in html
-    assert "a by echo (seed 0): solved, 2 core-s" in html
+    assert f"a by Echo (seed 0): solved, {effort(2.0)}" in html
     assert html.count('class="log-line"') == 1
 
 

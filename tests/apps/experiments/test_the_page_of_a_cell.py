@@ -179,8 +179,8 @@ def test_nothing_found_and_a_wrong_answer_look_different_everywhere(row: Experim
     assert "st-nothing" in answers["d"]
     assert not any("st-cancelled" in body for body in answers.values())
     log = at(viewer, row, "log/")
-    assert "c by echo (seed 0): wrong answer" in log
-    assert "d by echo (seed 0): found nothing" in log
+    assert "c by Echo (seed 0): wrong answer" in log
+    assert "d by Echo (seed 0): found nothing" in log
 
 
 def test_a_replay_calls_only_the_last_grid_output_and_shows_the_input_once(row: Experiment, viewer: User) -> None:

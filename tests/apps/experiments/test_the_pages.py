@@ -206,7 +206,7 @@ def test_the_tasks_tab_filters_and_sorts(finished: Experiment, viewer: User) -> 
 
 def test_answers_stand_on_the_page_of_their_task(finished: Experiment, viewer: User) -> None:
     body = text(client_of(viewer).get("/tasks/lab:b/submissions/"))
-    assert "50 % solved" in body
+    assert "50\u202f% solved" in body
     assert finished.name in body
     assert "No attempt" not in body
 

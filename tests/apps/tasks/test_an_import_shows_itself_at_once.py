@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html as entities
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -59,11 +60,16 @@ def test_new_tasks_are_written_in_small_transactions_and_seen_at_once(
 def test_a_transaction_ends_when_its_time_is_up_however_slow_the_machine(
     db: None, monkeypatch: pytest.MonkeyPatch, a_piece_takes: float, in_one: int
 ) -> None:
-    now, pauses, sizes = [0.0], [], [0]
+    now, pauses, sizes = [0.0], list[float](), [0]
+
+    def pause(held: float) -> None:
+        pauses.append(held)
+        sizes.append(0)
+
     monkeypatch.setattr(writing, "_TRANSACTION_SECONDS", 0.025)
     monkeypatch.setattr(writing, "_AHEAD", 1_000)
-    monkeypatch.setattr(writing, "_pause", lambda held: (pauses.append(held), sizes.append(0)))
-    monkeypatch.setattr(writing.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(writing, "_pause", pause)
+    monkeypatch.setattr("apps.tasks.services.writing.time.monotonic", lambda: now[0])
     inner = sql.execute
 
     def execute(statements: Any) -> None:
@@ -85,7 +91,7 @@ def test_whoever_waits_finds_the_pause_that_follows(
 ) -> None:
     slept: list[float] = []
     monkeypatch.setattr(writing, "_PAUSE_SECONDS", 0.025)
-    monkeypatch.setattr(writing.time, "sleep", slept.append)
+    monkeypatch.setattr("apps.tasks.services.writing.time.sleep", slept.append)
     writing._pause(held)
     assert slept == [pytest.approx(pause)]
 
@@ -260,3 +266,36 @@ def test_where_they_do_not_all_changes_and_all_new_tasks_are_seen_in_one_moment(
     assert run_job(job).status == JobStatus.COMPLETED
     assert ArcTask.objects.filter(task_source="training").count() == 150
     assert TaskImport.objects.get().report == REPORT
+
+
+def test_looking_for_what_changes_holds_nobody_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where writers wait for each other an upload is gone through before a transaction begins, not within it."""
+    monkeypatch.setattr(writing, "in_turns", lambda: True)
+    put(*(parse_task(value, name) for name, value in many(100).items()), source=TaskSource.EVALUATION)
+    found = preview(client, {"training.json": many(150)})
+    run_jobs()
+    send(client, f"/imports/{found['import_id']}/confirm", {})
+    held: list[bool] = []
+    inner = imports.incomings
+
+    def incomings(*args: Any) -> Iterator[Any]:
+        for one in inner(*args):
+            held.append(within[-1])
+            yield one
+
+    within = [False]
+    turn = writing._Writing._turn
+
+    @contextmanager
+    def watched(self: Any) -> Iterator[Any]:
+        with turn(self) as is_over:
+            within.append(True)
+            yield is_over
+        within.append(False)
+
+    monkeypatch.setattr(imports, "incomings", incomings)
+    monkeypatch.setattr(writing._Writing, "_turn", watched)
+    run_jobs()
+    assert ArcTask.objects.filter(task_source="training").count() == 150
+    assert len(held) > 150
+    assert not any(held)

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.core.artefacts.verifying import artefacts_verify
 from apps.core.models import Artefact
+from apps.core.words import plural
 
 
 class Command(BaseCommand):
@@ -36,6 +37,6 @@ class Command(BaseCommand):
             self.stdout.write(f"{finding.what:9} {finding.words}")
         kept = Artefact.objects.count()
         found = ", ".join(f"{number} {what}" for what, number in sorted(counts.items())) or "all well"
-        self.stdout.write(f"{kept} artefact{'' if kept == 1 else 's'}: {found}.")
+        self.stdout.write(f"{plural(kept, 'artefact')}: {found}.")
         if left:
             raise CommandError(f"{left} need attention.")

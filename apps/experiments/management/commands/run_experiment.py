@@ -10,13 +10,15 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.forms import ValidationError as FormError
 from pydantic import ValidationError
 
+from apps.core import words
 from apps.core.errors import TerrariumError
 from apps.experiments import queries, services
 from apps.experiments.documents import ExperimentSpec, RowFigures
 from apps.experiments.forms import read_seeds
 from apps.experiments.management.commands.first_light import owner_named
 from apps.experiments.models import ACTIVE, Experiment, ExperimentRun
-from apps.experiments.strategies import words
+from apps.experiments.strategies import title_of
+from apps.experiments.strategies import words as problem_words
 from apps.tasks.criteria import TaskCriteria
 
 POLL_SECONDS = 1.0
@@ -68,13 +70,13 @@ class Command(BaseCommand):
         while True:
             run = ExperimentRun.objects.defer("task_ids").get(pk=run.pk)
             progress = queries.progress_of([run])[run.pk]
-            words = f"{progress.done} of {progress.total}"
+            line = f"{progress.done} of {progress.total}"
             if progress.waiting_for:
-                words += f", {progress.waiting_for.state}: {progress.waiting_for.words}"
-            if words != said:
-                said = words
-                eta = f", {progress.eta_seconds:.0f} s to go" if progress.eta_seconds else ""
-                self.stdout.write(f"  {words}{eta}")
+                line += f", {progress.waiting_for.state}: {progress.waiting_for.words}"
+            if line != said:
+                said = line
+                eta = f", {words.duration(progress.eta_seconds)} to go" if progress.eta_seconds else ""
+                self.stdout.write(f"  {line}{eta}")
                 self.stdout.flush()
             if run.status not in ACTIVE and progress.settled:
                 break
@@ -85,22 +87,24 @@ class Command(BaseCommand):
 
     def _results(self, run: ExperimentRun) -> None:
         for row in queries.results_of([run])[run.pk].rows:
-            self.stdout.write(f"{row.strategy} seed {row.seed}: {_scores(row)}, {_costs(row)}, {row.failures} failures")
+            self.stdout.write(
+                f"{title_of(row.strategy)} seed {row.seed}: {_scores(row)}, {_costs(row)}, {words.plural(row.failures, 'failure')}"
+            )
 
 
 def _scores(row: RowFigures) -> str:
     if row.macro is None or row.macro_low is None or row.macro_high is None or row.micro is None:
         return "not scored (no cell with a known truth has ended)"
     return (
-        f"macro {100 * row.macro:.2f} % ({100 * row.macro_low:.1f} to {100 * row.macro_high:.1f}), "
-        f"micro {100 * row.micro:.2f} %, strict {row.strict} of {row.scored}"
+        f"macro {words.pct(row.macro)} ({words.interval(row.macro_low, row.macro_high)}), "
+        f"micro {words.pct(row.micro)}, strict {words.count(row.strict)} of {words.count(row.scored)}"
     )
 
 
 def _costs(row: RowFigures) -> str:
     if row.core_seconds is None or row.dollars is None or row.joules is None:
         return "nothing spent yet"
-    return f"{row.core_seconds:.1f} core-s, ${row.dollars:.4f}, {row.joules:.0f} J (estimated)"
+    return f"{words.effort(row.core_seconds)}, {words.money(row.dollars)}, {words.energy(row.joules)} (estimated)"
 
 
 def _spec(options: dict[str, Any]) -> ExperimentSpec:
@@ -124,7 +128,7 @@ def _spec(options: dict[str, Any]) -> ExperimentSpec:
             seconds_per_task=options["seconds"],
         )
     except ValidationError as error:
-        problem = words(error, "")[0]
+        problem = problem_words(error, "")[0]
         raise CommandError(f"{problem.field}: {problem.message}") from None
     except FormError as error:
         raise CommandError(f"--seeds: {error.messages[0]}") from None

@@ -22,6 +22,9 @@ from apps.tasks.engine.splits import split_of
 MAX_TASKS = 50_000
 _SHOWN_NAMES = 50
 _SHOWN_PROBLEMS = 1_000
+_VERSION = 1
+"""Of the files of a shelf in its folder."""
+
 _HEADS, _CONTENTS = "heads.jsonl", "contents.jsonl"
 
 
@@ -229,7 +232,7 @@ class Shelf:
             self._contents.seek(0)
             shutil.copyfileobj(self._contents, file, 2**20)
         about = {
-            "version": 1,
+            "version": _VERSION,
             "count": len(self.heads),
             "groups": [asdict(group) for group in self.groups],
             "splits": self.group_splits,
@@ -251,6 +254,8 @@ class Shelf:
         """Take a settled shelf out of its folder, its heads still in their file; `FileNotFoundError` when there is none."""
         with open(folder / _HEADS) as text:
             about = json.loads(text.readline())
+        if about.get("version") != _VERSION:
+            raise FileNotFoundError(f"{folder} holds a shelf of another version")
         shelf = cls(open(folder / _CONTENTS, "rb"))  # noqa: SIM115 - closed with the shelf
         shelf.heads = _StoredHeads(folder / _HEADS, about["count"])
         for group in about["groups"]:

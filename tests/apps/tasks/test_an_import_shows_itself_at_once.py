@@ -15,6 +15,7 @@ from apps.core import sql
 from apps.core.errors import Conflict
 from apps.core.jobs import job_retry
 from apps.core.models import Job, JobStatus, User
+from apps.tasks import plans
 from apps.tasks.engine.formats import parse_task
 from apps.tasks.models import ArcTask, ImportState, TaskImport, TaskSource
 from apps.tasks.services import imports, tasks_import, writing
@@ -276,7 +277,7 @@ def test_looking_for_what_changes_holds_nobody_up(client: Client, monkeypatch: p
     run_jobs()
     send(client, f"/imports/{found['import_id']}/confirm", {})
     held: list[bool] = []
-    inner = imports.incomings
+    inner = plans.incomings
 
     def incomings(*args: Any) -> Iterator[Any]:
         for one in inner(*args):
@@ -293,7 +294,7 @@ def test_looking_for_what_changes_holds_nobody_up(client: Client, monkeypatch: p
             yield is_over
         within.append(False)
 
-    monkeypatch.setattr(imports, "incomings", incomings)
+    monkeypatch.setattr("apps.tasks.services.imports.incomings", incomings)
     monkeypatch.setattr(writing._Writing, "_turn", watched)
     run_jobs()
     assert ArcTask.objects.filter(task_source="training").count() == 150

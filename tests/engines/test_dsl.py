@@ -83,7 +83,7 @@ def test_list_operations_are_total_and_typed(grid: np.ndarray, data: st.DataObje
 
 
 def test_the_search_and_the_replay_agree_on_every_state() -> None:
-    from apps.experiments.engine.synthesis.dag import explore
+    from apps.experiments.engine.synthesis.dag import Reach, explore
     from apps.experiments.engine.synthesis.primitives import Palette
     from apps.experiments.engine.synthesis.vocabulary import vocabulary
 
@@ -91,7 +91,7 @@ def test_the_search_and_the_replay_agree_on_every_state() -> None:
     sources = [given for given, _ in task.train]
     ops = vocabulary(Palette((1, 2, 8), (1, 3)), canvas=True)
     canvas = np.array([[9, 9]] * len(sources), np.int64)
-    dag = explore(sources, ops, [op.cost for op in ops], canvas, 160, 10_000_000)
+    dag = explore(sources, ops, [op.cost for op in ops], canvas, Reach(160, 10_000_000))
     assert dag.states > 1000
     for state in range(1, dag.states, 37):
         if dag.is_list[state]:

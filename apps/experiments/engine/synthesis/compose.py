@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numba.core import types
 from numpy.typing import NDArray
 
 from apps.experiments.engine.compiled import kernel
 from apps.experiments.engine.synthesis.dag import Dag
+from apps.experiments.engine.synthesis.enumeration import ARENA, Arena
 from apps.experiments.engine.synthesis.kernels.basics import popcount
 from apps.experiments.engine.synthesis.limits import MAX_PIECES, MAX_TABLE_PIECES
 from apps.experiments.engine.synthesis.signatures import BITS, BITSETS, CELLS, INDICES, NUMBER, NUMBERS, TABLE
 from apps.experiments.engine.synthesis.tables import fit_tables
 from apps.tasks.engine.puzzle import Grid
+
+
+class Pieces(NamedTuple):
+    """Images that may be laid over one another: over all target cells where each is right, where nonempty; its cost."""
+
+    good: NDArray[np.uint64]
+    filled: NDArray[np.uint64]
+    cost: NDArray[np.int64]
+
+
+PIECES = types.NamedTuple([BITSETS, BITSETS, NUMBERS], Pieces)
 
 LAYER_COST = 45
 """Description length of one more layer, in tenths of a bit."""
@@ -38,9 +52,10 @@ def sized_states(images, first, is_list, states, heights, widths, out):
     return n
 
 
-@kernel(CELLS, INDICES, INDICES, NUMBERS, CELLS, NUMBER, BITSETS, BITSETS, entry=True)
-def piece_bits(cells, images, first, states, target, demos, good, filled):
-    """For each piece, bit sets over all target cells: where it is right, and where it is nonempty."""
+@kernel(ARENA, INDICES, NUMBERS, CELLS, NUMBER, PIECES, entry=True)
+def piece_bits(arena, first, states, target, demos, pieces):
+    """Write the bit sets of pieces, given as states."""
+    cells, images, good, filled = arena.cells, arena.images, pieces.good, pieces.filled
     for m in range(states.shape[0]):
         at = 0
         for q in range(demos):
@@ -72,12 +87,13 @@ def exact_pieces(good, everything, out):
     return n
 
 
-@kernel(BITSETS, BITSETS, NUMBERS, BITS, NUMBER, NUMBERS, NUMBERS, NUMBERS)
-def _best_layers(good, filled, cost, remaining, width, chosen, worth, finish):
+@kernel(PIECES, BITS, NUMBER, NUMBERS, NUMBERS, NUMBERS)
+def _best_layers(pieces, remaining, width, chosen, worth, finish):
     """The `width` best pieces to lay next: none of their nonempty cells wrong where it still matters.
 
     `finish` receives the cheapest piece that is right on all that remains, or -1. Returns how many were chosen.
     """
+    good, filled, cost = pieces.good, pieces.filled, pieces.cost
     n = 0
     finish[0] = -1
     words = good.shape[1]
@@ -129,12 +145,13 @@ def _best_layers(good, filled, cost, remaining, width, chosen, worth, finish):
     return n
 
 
-@kernel(BITSETS, BITSETS, NUMBERS, BITS, NUMBERS, TABLE, NUMBER, NUMBER, entry=True)
-def stack_pieces(good, filled, cost, everything, widths, stacks, max_found, max_steps):
+@kernel(PIECES, BITS, NUMBERS, TABLE, NUMBER, NUMBER, entry=True)
+def stack_pieces(pieces, everything, widths, stacks, max_found, max_steps):
     """Search stacks of pieces, top layer first, depth first with `widths[d]` alternatives at depth d.
 
     `stacks` (max_found x 6) receives piece indices, -1 padded. Returns [stacks found, steps taken].
     """
+    good, filled = pieces.good, pieces.filled
     depth_limit = widths.shape[0]
     words = good.shape[1]
     remaining = np.zeros((depth_limit + 1, words), np.uint64)
@@ -151,7 +168,7 @@ def stack_pieces(good, filled, cost, everything, widths, stacks, max_found, max_
     while d >= 0:
         if at[d] < 0:
             steps += good.shape[0] * (4 + words)
-            amount[d] = _best_layers(good, filled, cost, remaining[d], widths[d], options[d], worth[d], finish)
+            amount[d] = _best_layers(pieces, remaining[d], widths[d], options[d], worth[d], finish)
             if finish[0] >= 0 and found < max_found and d > 0:
                 for k in range(stacks.shape[1]):
                     stacks[found, k] = options[k, at[k]] if k < d else -1
@@ -232,19 +249,18 @@ def compose(dag: Dag, targets: list[Grid], max_steps: int, layers: bool = True) 
         everything[-1] = (np.uint64(1) << np.uint64(target.size % 64)) - np.uint64(1)
     found: list[Composition] = []
     for group in _groups(dag, states, demos, 8):
-        good = np.zeros((len(group), words), np.uint64)
-        filled = np.zeros((len(group), words), np.uint64)
-        piece_bits(dag.cells, dag.images, dag.first, group, target, demos, good, filled)
+        bits = (len(group), words)
+        pieces = Pieces(np.zeros(bits, np.uint64), np.zeros(bits, np.uint64), dag.cost[group].astype(np.int64))
+        piece_bits(Arena(dag.cells, dag.images), dag.first, group, target, demos, pieces)
         steps += len(group) * target.size // 2
         exact = np.empty(len(group), np.int64)
-        hits = exact[: exact_pieces(good, everything, exact)].tolist()
+        hits = exact[: exact_pieces(pieces.good, everything, exact)].tolist()
         found += [_composition(dag, (int(group[m]),), demos) for m in hits]
         if not layers or steps > max_steps:
             continue
-        cost = dag.cost[group].astype(np.int64)
         stacks = np.full((40, 8), -1, np.int64)
         breadth = np.array([10, 4, 2, 1, 1, 1], np.int64)
-        count, used = stack_pieces(good, filled, cost, everything, breadth, stacks, 40, max(0, max_steps - steps))
+        count, used = stack_pieces(pieces, everything, breadth, stacks, 40, max(0, max_steps - steps))
         steps += used
         rows = stacks[:count].tolist()
         found += [_composition(dag, tuple(int(group[m]) for m in row if m >= 0), demos) for row in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,10 +58,15 @@ class Dag:
         return self.cells[at : at + height * width].reshape(height, width).copy()
 
 
-def explore(
-    grids: list[Grid], ops: list[Primitive], costs: list[int], canvas: NDArray[np.int64], max_cost: int, max_steps: int,
-    prune: bool = True,
-) -> Dag:  # fmt: skip
+class Reach(NamedTuple):
+    """How far an enumeration goes: the longest program, the most steps; whether states met before are dropped."""
+
+    cost: int
+    steps: int
+    prune: bool = True
+
+
+def explore(grids: list[Grid], ops: list[Primitive], costs: list[int], canvas: NDArray[np.int64], reach: Reach) -> Dag:
     """Enumerate from the given inputs (one a pair); `canvas` is [height, width] for each pair, 0 where unknown."""
     pairs = len(grids)
     arena = Arena(np.empty(MAX_CELLS, np.int8), np.empty((MAX_IMAGES, 5), np.int32))
@@ -84,7 +90,7 @@ def explore(
     queues.heads[0] = queues.tails[0] = 0
     reached = enumerate_states(
         arena, states, queues, np.zeros(HASH_SLOTS, np.int64), used, operations, measure.address(MEASURING.signature),
-        canvas, min(max_cost, MAX_COST), max_steps, prune,
+        canvas, min(reach.cost, MAX_COST), reach.steps, reach.prune,
     )  # fmt: skip
     return Dag(
         ops, pairs, arena.cells, arena.images, states.first, states.is_list, states.parent, states.via, states.cost,

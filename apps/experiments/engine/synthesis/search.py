@@ -14,7 +14,7 @@ from apps.experiments.engine.synthesis.candidates import Candidate
 from apps.experiments.engine.synthesis.chained import ChainedProgram
 from apps.experiments.engine.synthesis.compose import compose, target_sized
 from apps.experiments.engine.synthesis.config import SynthesisConfig
-from apps.experiments.engine.synthesis.dag import Dag, explore
+from apps.experiments.engine.synthesis.dag import Dag, Reach, explore
 from apps.experiments.engine.synthesis.guidance import guided_costs
 from apps.experiments.engine.synthesis.layered import LayeredProgram
 from apps.experiments.engine.synthesis.looks import PLAIN, Outlook, alternatives, background
@@ -22,7 +22,7 @@ from apps.experiments.engine.synthesis.primitives import Palette, Primitive
 from apps.experiments.engine.synthesis.program import Program
 from apps.experiments.engine.synthesis.rules import proposals
 from apps.experiments.engine.synthesis.rules.base import Meter
-from apps.experiments.engine.synthesis.rules.cellwise import cellwise
+from apps.experiments.engine.synthesis.rules.cellwise import Reading, cellwise
 from apps.experiments.engine.synthesis.selection import votes
 from apps.experiments.engine.synthesis.sizes import SizeRule
 from apps.experiments.engine.synthesis.vocabulary import vocabulary
@@ -252,7 +252,7 @@ class Search:
             first = LayeredProgram((tuple(dag.path(state)),), rule, int(dag.cost[state]) * 10)
             pairs = list(zip(images[:demos], targets, strict=True))
             meter = Meter(STATE_RULE_METER)
-            for found in cellwise(pairs, images[demos:], meter, depth=1):
+            for found in cellwise(pairs, images[demos:], meter, Reading(depth=1)):
                 cost = first.cost + found.program.cost + 10 * outlook.cost
                 self._add(ChainedProgram(first, found.program, cost, outlook), outlook, found.outputs, "chain")
             self.steps += (meter.used + STATE_RULE_OVERHEAD) * STEPS_PER_RULE_STEP
@@ -265,7 +265,7 @@ class Search:
             order = np.random.default_rng(self.seed).permutation(len(ops))
             ops = [ops[k] for k in order]
         costs = guided_costs(puzzle, ops) if self.config.guidance else [op.cost for op in ops]
-        dag = explore(grids, ops, costs, canvas, max_cost, steps, self.config.prune)
+        dag = explore(grids, ops, costs, canvas, Reach(max_cost, steps, self.config.prune))
         self.steps += dag.steps
         self.states += dag.states
         return dag

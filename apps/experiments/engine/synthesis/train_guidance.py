@@ -15,7 +15,7 @@ from collections import defaultdict
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.experiments.engine.synthesis.dag import Dag, explore
+from apps.experiments.engine.synthesis.dag import Dag, Reach, explore
 from apps.experiments.engine.synthesis.guidance import WEIGHTS, generic
 from apps.experiments.engine.synthesis.primitives import Palette
 from apps.experiments.engine.synthesis.vocabulary import vocabulary
@@ -39,7 +39,7 @@ def _sample(task: TaskData, generator: np.random.Generator, samples: int) -> lis
     ops = vocabulary(Palette(colours, extra), canvas=False)
     order = generator.permutation(len(ops))
     ops = [ops[i] for i in order]
-    dag = explore(grids, ops, [op.cost for op in ops], np.zeros((len(grids), 2), np.int64), DEPTH, 30_000_000)
+    dag = explore(grids, ops, [op.cost for op in ops], np.zeros((len(grids), 2), np.int64), Reach(DEPTH, 30_000_000))
     found = []
     images = np.flatnonzero(dag.is_list[: dag.states] == 0)
     for state in generator.permutation(images[1:])[:samples].tolist():

@@ -191,6 +191,10 @@ def outside(a, h, w, mark):
                 size += 1
 
 
+ROTATED_90, ROTATED_180, ROTATED_270, LEFT_RIGHT, UP_DOWN, TRANSPOSED, ANTI_TRANSPOSED = range(1, 8)
+"""The symmetries of the square beside leaving it, as `rigid_cell` numbers them."""
+
+
 @kernel(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)
 def rigid_cell(k, i, j, h, w):
     """Where cell (i, j) of an h x w image goes under symmetry k: 1..3 rotations, 4 left-right, 5 up-down, 6, 7 diagonals."""

@@ -283,27 +283,29 @@ def place(a, h, w, b, r, ch, cw, p):
     return True
 
 
-@kernel(NUMBER, GRID, NUMBER, NUMBER, GRID, RECT, GRID, NUMBER, NUMBER)
-def with_input(code, a, h, w, b, r, g, gh, gw):
-    """Against the task's input `g`: 0 input inside the image's rectangle, 1 input where the image is nonzero,
+INSIDE, WHERE_FILLED, WHERE_EMPTY, WITHOUT, OVER = range(5)
+"""What an image makes of the task's input: its part inside the image's rectangle, that where the image is nonzero or
+zero; the whole input without the image, or with the image laid over it."""
 
-    2 input where it is zero (inside its rectangle), 3 whole input without it, 4 image laid over the whole input.
-    """
+
+@kernel(NUMBER, GRID, NUMBER, NUMBER, GRID, RECT, GRID, NUMBER, NUMBER)
+def with_input(mode, a, h, w, b, r, g, gh, gw):
+    """Against the task's input `g`: see `INSIDE` and what follows it."""
     if r[0] < 0 or r[1] < 0 or r[0] + h > gh or r[1] + w > gw:
         return False
-    if code < 3:
-        if code == 0 and h == gh and w == gw:
+    if mode != WITHOUT and mode != OVER:
+        if mode == INSIDE and h == gh and w == gw:
             return False
         for i in range(h):
             for j in range(w):
                 v = g[r[0] + i, r[1] + j]
-                b[i, j] = v if code == 0 or (a[i, j] != 0) == (code == 1) else 0
+                b[i, j] = v if mode == INSIDE or (a[i, j] != 0) == (mode == WHERE_FILLED) else 0
         return True
     copy(g, gh, gw, b)
     for i in range(h):
         for j in range(w):
             if a[i, j] != 0:
-                b[r[0] + i, r[1] + j] = 0 if code == 3 else a[i, j]
+                b[r[0] + i, r[1] + j] = 0 if mode == WITHOUT else a[i, j]
     r[0], r[1], r[2], r[3] = 0, 0, gh, gw
     return True
 

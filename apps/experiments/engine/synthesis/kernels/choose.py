@@ -18,17 +18,23 @@ from apps.experiments.engine.synthesis.signatures import (
 BY_INDEX, HOLDING = 100, 200
 """Opcodes of picks and filters: the item of that index; HOLDING + c: the items that hold colour c."""
 
+MOST, LEAST, ODD_ONE_OUT = range(3)
+"""Which item a pick by property gives: the one with the largest, with the smallest, or the only one unlike the rest."""
+
+KEEP_MOST, KEEP_NOT_MOST, KEEP_LEAST, KEEP_NOT_LEAST, KEEP_ODD, KEEP_EVEN = range(6)
+"""Which items a filter by property keeps."""
+
 
 @kernel(TABLE, RECTS, NUMBER, NUMBER, NUMBER, LIST)
 def pick(values, lr, n, prop, mode, la):
-    """Index of the one item with the largest (mode 0) or smallest (1) property, or the only one unlike the rest (2).
+    """Index of the one item that is `MOST`, `LEAST` or `ODD_ONE_OUT` by its property.
 
     -1 where no single one qualifies; equal winners that are equal images count as one.
     """
     if n < 2:
         return -1
     best = 0
-    if mode == 2:
+    if mode == ODD_ONE_OUT:
         found = -1
         for k in range(n):
             alike = 0
@@ -43,7 +49,8 @@ def pick(values, lr, n, prop, mode, la):
             return -1
         return found
     for k in range(1, n):
-        if (mode == 0 and values[k, prop] > values[best, prop]) or (mode == 1 and values[k, prop] < values[best, prop]):
+        larger = mode == MOST and values[k, prop] > values[best, prop]
+        if larger or (mode == LEAST and values[k, prop] < values[best, prop]):
             best = k
     for k in range(n):
         if k != best and values[k, prop] == values[best, prop] and not same_shape(la, lr, k, best, 0):
@@ -84,23 +91,20 @@ def select_by_colour(la, lr, n, colour, lacking, keep):
 
 @kernel(TABLE, NUMBER, NUMBER, NUMBER, NUMBERS)
 def select(values, n, prop, mode, keep):
-    """Flag in `keep` the items with the largest (mode 0), not largest (1), smallest (2), not smallest (3) property,
-
-    or with an odd (4) or even (5) one; how many are kept (0 if all or none).
-    """
+    """Flag in `keep` the items that one of the `KEEP_...` modes keeps by their property; how many (0 if all or none)."""
     best = values[0, prop]
     for k in range(1, n):
-        if mode < 2:
+        if mode == KEEP_MOST or mode == KEEP_NOT_MOST:
             best = max(best, values[k, prop])
         else:
             best = min(best, values[k, prop])
     kept = 0
     for k in range(n):
         v = values[k, prop]
-        if mode >= 4:
-            flag = (v % 2 == 1) == (mode == 4)
+        if mode == KEEP_ODD or mode == KEEP_EVEN:
+            flag = (v % 2 == 1) == (mode == KEEP_ODD)
         else:
-            flag = (v == best) == (mode == 0 or mode == 2)
+            flag = (v == best) == (mode == KEEP_MOST or mode == KEEP_LEAST)
         keep[k] = 1 if flag else 0
         kept += keep[k]
     return 0 if kept == n else kept

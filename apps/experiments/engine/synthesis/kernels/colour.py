@@ -230,7 +230,7 @@ def fill_box(a, h, w, b, colour):
 
 @kernel(*IMAGE_OPERATION, entry=True)
 def apply_colour(code, p, a, h, w, b, r, g, gh, gw, ch, cw):
-    """The operation of that opcode; what its parameter means is said in `primitives`."""
+    """The operation of that opcode; what its parameter means is said in `language`."""
     if code == KEEP_COLOUR:
         return select_colour(a, h, w, b, p, True)
     if code == ERASE_COLOUR:

@@ -36,7 +36,7 @@ from apps.experiments.engine.synthesis.signatures import IMAGE_OPERATION
 
 @kernel(*IMAGE_OPERATION, entry=True)
 def apply_draw(code, p, a, h, w, b, r, g, gh, gw, ch, cw):
-    """The operation of that opcode; what its parameter means is said in `primitives`."""
+    """The operation of that opcode; what its parameter means is said in `language`."""
     if code <= OPEN_SPACE:
         return holes(a, h, w, b, p, code - FILL_HOLES)
     if code == OWN_HOLES:

@@ -13,13 +13,16 @@ from apps.experiments.engine.synthesis.signatures import FLAG, FOLDER, GRID, LIS
 STACK, SUPERPOSE, LOGIC, JOIN, JOIN_SORTED, COLOURS_BY_SIZE, COLOURS_IN_PLACE, LENGTH = range(8)
 """Opcodes of the folds."""
 
+FIRST_ON_TOP, LAST_ON_TOP, SMALL_ON_TOP, LARGE_ON_TOP = range(4)
+"""In which order items are laid over one another."""
+
 AND, ONE_ONLY, NONE, FIRST_ONLY, LAST_ONLY, NOT_ALL, ALL_EQUAL, COMMONEST = range(8)
 """What `logic` asks of the items' cells."""
 
 
 @kernel(LIST, RECTS, NUMBER, GRID, RECT, NUMBER, NUMBER, NUMBER)
 def stack(la, lr, n, b, r, order, canvas_h, canvas_w):
-    """Lay all items over one another where they stand; order 0 first on top, 1 last on top, 2 small on top, 3 large on top.
+    """Lay all items over one another where they stand.
 
     The result covers the canvas if one is known and holds them all, else their common rectangle.
     """
@@ -46,7 +49,13 @@ def stack(la, lr, n, b, r, order, canvas_h, canvas_w):
         for k in range(n):
             if done[k] == 1:
                 continue
-            if at < 0 or order == 0 or (order == 2 and sizes[k] > sizes[at]) or (order == 3 and sizes[k] < sizes[at]):
+            smaller, larger = sizes[k] < sizes[at], sizes[k] > sizes[at]
+            if (
+                at < 0
+                or order == FIRST_ON_TOP
+                or (order == SMALL_ON_TOP and larger)
+                or (order == LARGE_ON_TOP and smaller)
+            ):
                 at = k
         done[at] = 1
         for i in range(lr[at, 2]):
@@ -59,13 +68,13 @@ def stack(la, lr, n, b, r, order, canvas_h, canvas_w):
 
 @kernel(LIST, RECTS, NUMBER, GRID, RECT, NUMBER)
 def superpose(la, lr, n, b, r, order):
-    """Lay equal-sized items over one another ignoring where they stand; order 0 first on top, 1 last on top."""
+    """Lay equal-sized items over one another ignoring where they stand, first or last on top."""
     for k in range(1, n):
         if lr[k, 2] != lr[0, 2] or lr[k, 3] != lr[0, 3]:
             return False
     clear(b, lr[0, 2], lr[0, 3])
     for step in range(n):
-        k = step if order == 1 else n - 1 - step
+        k = step if order == LAST_ON_TOP else n - 1 - step
         for i in range(lr[0, 2]):
             for j in range(lr[0, 3]):
                 if la[k, i, j] != 0:
@@ -202,7 +211,7 @@ def length_line(la, lr, n, b, r, mode):
 
 @kernel(*FOLDER, entry=True)
 def apply_fold(code, p, la, lr, n, values, b, r, gh, gw):
-    """The fold of that opcode; what its parameter means is said in `language.on_lists`."""
+    """The fold of that opcode; what its parameter means is said in `language`."""
     if code == STACK:
         return stack(la, lr, n, b, r, p, gh, gw)
     if code == SUPERPOSE:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from apps.experiments.engine.compiled import kernel
-from apps.experiments.engine.synthesis.kernels.basics import is_symmetric, label, majority, outside
+from apps.experiments.engine.synthesis.kernels.basics import (
+    LEFT_RIGHT,
+    TRANSPOSED,
+    UP_DOWN,
+    is_symmetric,
+    label,
+    majority,
+    outside,
+)
 from apps.experiments.engine.synthesis.limits import COLOURS, SIDE
 from apps.experiments.engine.synthesis.signatures import LIST, MEASURE, NUMBER, RECTS
 
@@ -67,8 +75,8 @@ def measure(la, lr, n, values, canvas_h, canvas_w):
             for j in range(w):
                 if a[i, j] == 0 and mark[i, j] == 0:
                     enclosed += 1
-        left_right = is_symmetric(a, h, w, 4)
-        up_down = is_symmetric(a, h, w, 5)
+        left_right = is_symmetric(a, h, w, LEFT_RIGHT)
+        up_down = is_symmetric(a, h, w, UP_DOWN)
         values[k, CELLS] = filled
         values[k, AREA] = h * w
         values[k, HEIGHT] = h
@@ -77,7 +85,7 @@ def measure(la, lr, n, values, canvas_h, canvas_w):
         values[k, HOLE_CELLS] = enclosed
         values[k, MIRROR_SYMMETRIC] = 1 if left_right or up_down else 0
         values[k, SYMMETRIES] = (
-            (1 if left_right else 0) + (1 if up_down else 0) + (1 if is_symmetric(a, h, w, 6) else 0)
+            (1 if left_right else 0) + (1 if up_down else 0) + (1 if is_symmetric(a, h, w, TRANSPOSED) else 0)
         )
         values[k, TOP] = lr[k, 0]
         values[k, LEFT] = lr[k, 1]

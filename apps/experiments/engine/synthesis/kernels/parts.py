@@ -209,7 +209,7 @@ COMPONENTS, BY_COLOUR, PANELS, EQUAL_PANELS, EMPTY_REGIONS, WHOLE_BOXES, REGIONS
 
 @kernel(*SPLITTER, entry=True)
 def apply_split(code, p, a, h, w, r, la, lr):
-    """The splitter of that opcode; what its parameter means is said in `primitives`."""
+    """The splitter of that opcode; what its parameter means is said in `language`."""
     if code == COMPONENTS:
         return split_components(a, h, w, r, la, lr, p % 2 == 1, p >= 2, 0, False)
     if code == BY_COLOUR:

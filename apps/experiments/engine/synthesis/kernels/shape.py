@@ -54,7 +54,7 @@ def masked(a, h, w, b, colour):
 
 @kernel(*IMAGE_OPERATION, entry=True)
 def apply_shape(code, p, a, h, w, b, r, g, gh, gw, ch, cw):
-    """The operation of that opcode; what its parameter means is said in `primitives`."""
+    """The operation of that opcode; what its parameter means is said in `language`."""
     if code == CROP:
         return crop_content(a, h, w, b, r)
     if code == TO_ORIGIN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apps.experiments.engine.synthesis.kernels import colour, draw, shape
+from apps.experiments.engine.synthesis.kernels.canvas import INSIDE, OVER, WHERE_EMPTY, WHERE_FILLED, WITHOUT
 from apps.experiments.engine.synthesis.kernels.opcodes import UNARY
 from apps.experiments.engine.synthesis.primitives import Palette, Primitive
 
@@ -76,11 +77,11 @@ def shape_ops(palette: Palette, canvas: bool) -> list[Primitive]:
         Primitive(u, shape.SOLID, 0, "solid", "its rectangle filled with the main colour", 80),
         Primitive(u, shape.MAIN_CELL, 0, "main_colour_cell", "one cell in the main colour", 85),
         Primitive(u, shape.COMPARTMENTS, 0, "compartments", "one cell a compartment of a ruled grid", 85),
-        Primitive(u, shape.WITH_INPUT, 0, "input_here", "the input inside this rectangle", 75),
-        Primitive(u, shape.WITH_INPUT, 1, "input_where_filled", "the input where this is nonempty", 90),
-        Primitive(u, shape.WITH_INPUT, 2, "input_where_empty", "the input where this is empty", 90),
-        Primitive(u, shape.WITH_INPUT, 3, "input_without", "the input with this erased", 90),
-        Primitive(u, shape.WITH_INPUT, 4, "over_input", "this laid over the input", 90),
+        Primitive(u, shape.WITH_INPUT, INSIDE, "input_here", "the input inside this rectangle", 75),
+        Primitive(u, shape.WITH_INPUT, WHERE_FILLED, "input_where_filled", "the input where this is nonempty", 90),
+        Primitive(u, shape.WITH_INPUT, WHERE_EMPTY, "input_where_empty", "the input where this is empty", 90),
+        Primitive(u, shape.WITH_INPUT, WITHOUT, "input_without", "the input with this erased", 90),
+        Primitive(u, shape.WITH_INPUT, OVER, "over_input", "this laid over the input", 90),
     ]
     ops += [Primitive(u, shape.RIGID, k, RIGID_NAMES[k], "the grid under that symmetry", 70) for k in range(1, 8)]
     names: tuple[str, ...] = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.experiments.engine.synthesis.kernels import choose, colour, draw, fold, parts, shape
+from apps.experiments.engine.synthesis.kernels import canvas, choose, colour, draw, fold, parts, shape
 from apps.experiments.engine.synthesis.kernels.measure import PROPERTY_NAMES
 from apps.experiments.engine.synthesis.kernels.opcodes import FILTER, FOLD, MAP, PICK, SPLIT
 from apps.experiments.engine.synthesis.primitives import Palette, Primitive
@@ -77,10 +77,12 @@ def choice_ops(palette: Palette) -> list[Primitive]:
     ops = []
     for k, name in enumerate(PROPERTY_NAMES):
         for mode, word in enumerate(("most", "least", "odd")):
-            if mode == 2 and name in ("copies", "same_shape", "same_colour"):
+            if mode == choose.ODD_ONE_OUT and name in ("copies", "same_shape", "same_colour"):
                 continue
             meaning = f"the item with the {word} {name}"
-            ops.append(Primitive(PICK, k, mode, f"pick_{word}_{name}", meaning, 50 if mode < 2 else 65))
+            ops.append(
+                Primitive(PICK, k, mode, f"pick_{word}_{name}", meaning, 65 if mode == choose.ODD_ONE_OUT else 50)
+            )
     ops += [
         Primitive(PICK, choose.BY_INDEX, k, f"item_{k + 1}", f"item {k + 1} of the list", 65 - 10 * (k < 2))
         for k in range(4)
@@ -151,5 +153,5 @@ def map_ops(images: list[Primitive]) -> list[Primitive]:
     return [
         Primitive(MAP, op.code, op.p, f"each_{op.name}", f"each item: {op.meaning}", op.cost + 15)
         for op in images
-        if op.code in MAPPED and not (op.code == shape.WITH_INPUT and op.p > 2)
+        if op.code in MAPPED and not (op.code == shape.WITH_INPUT and op.p in (canvas.WITHOUT, canvas.OVER))
     ]

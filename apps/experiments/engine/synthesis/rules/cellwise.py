@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,17 +48,21 @@ def _names(rules: Any) -> set[str]:
     return used | {action[1] for _conditions, action in rules if action[0] == "copy"}
 
 
-def cellwise(
-    pairs: Pairs,
-    tests: Sequence[Grid],
-    meter: Meter,
-    frame_call: FrameCall = ("same",),
-    cost: int = 0,
-    family: str = "cells",
-    effort: Effort | None = None,
-    depth: int = 2,
-) -> list[Proposal]:
+class Reading(NamedTuple):
+    """Under which frame cells are read, what that costs, whose rules these are, and how many may follow one another."""
+
+    frame: FrameCall = ("same",)
+    cost: int = 0
+    family: str = "cells"
+    depth: int = 2
+
+
+AS_IT_IS = Reading()
+
+
+def cellwise(pairs: Pairs, tests: Sequence[Grid], meter: Meter, reading: Reading = AS_IT_IS) -> list[Proposal]:
     """Cell-wise rules under one frame that reproduce every pair."""
+    frame_call, cost, family, depth = reading
     given = [views_of(pair[0], frame_call) for pair in pairs]
     asked = [views_of(grid, frame_call) for grid in tests]
     names = tuple(name for name, _view in given[0][1:]) if given and given[0] else ()
@@ -84,7 +88,7 @@ def cellwise(
         test = np.concatenate([features.table(v[0][1], bg_mode, [x for _n, x in v[1:]]) for v in probed], axis=1)
         meter.spend((train.size + test.size) // 150)
         problem = Problem(features.schema(names), train, test, target)
-        learner = Learner(problem, meter, effort or Effort())
+        learner = Learner(problem, meter, Effort())
         for item in learner.run():
             outputs = []
             start = 0
@@ -97,24 +101,21 @@ def cellwise(
             if found is not None:
                 result.append(found)
         if depth > 0 and (not result or min(item.program.cost for item in result) > STAGED_ABOVE):
-            result += _staged(pairs, tests, meter, learner, (frame_call, bg_mode), (cost, family, effort, depth))
+            result += _staged(pairs, tests, meter, learner, bg_mode, reading)
         if result:
             break
     return result
 
 
 def _staged(
-    pairs: Pairs, tests: Sequence[Grid], meter: Meter, learner: Learner, where: Any, how: Any
+    pairs: Pairs, tests: Sequence[Grid], meter: Meter, learner: Learner, bg_mode: int, reading: Reading
 ) -> list[Proposal]:
     """Two rules one after the other: the first gets part of the change right, the second reads its result."""
     result: list[Proposal] = []
-    frame_call, bg_mode = where
-    cost, family, effort, depth = how
     for price, rules in learner.partials(STAGES):
         if meter.empty:
             break
-        stage = (("cells", (frame_call, bg_mode, rules)),)
-        result += cellwise(
-            pairs, tests, meter, ("after", stage), cost + price + 300, family, effort=effort, depth=depth - 1
-        )
+        stage = (("cells", (reading.frame, bg_mode, rules)),)
+        second = Reading(("after", stage), reading.cost + price + 300, reading.family, reading.depth - 1)
+        result += cellwise(pairs, tests, meter, second)
     return result

@@ -13,7 +13,7 @@ import numpy as np
 
 from apps.experiments.engine.compiled import kernel
 from apps.experiments.engine.synthesis.rules.base import Call, Meter, Pairs, Proposal, contiguous, op, try_calls
-from apps.experiments.engine.synthesis.rules.cellwise import cellwise
+from apps.experiments.engine.synthesis.rules.cellwise import Reading, cellwise
 from apps.experiments.engine.synthesis.rules.frames import FrameCall, Views, frame
 from apps.experiments.engine.synthesis.signatures import GRID, NUMBER
 from apps.tasks.engine.puzzle import Grid
@@ -24,42 +24,48 @@ GROUPS = {"full": 0, "half": 1, "turn": 2, "flip": 3, "mirror": 4, "fold": 5, "s
 across the diagonal; the smallest lattice of cells whose classes are all known."""
 
 
+FULL, HALF, TURN, FLIP, MIRROR, FOLD, _SHIFT, DIAGONAL, _LATTICE = GROUPS.values()
+
+LEFT_RIGHT, UP_DOWN, HALF_TURN, TRANSPOSED, ANTI_TRANSPOSED, TURNED, TURNED_BACK = range(7)
+"""The symmetries that groups are made of."""
+
+
 @kernel(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)
 def _image(kind: int, r: int, c: int, cy: int, cx: int) -> Any:
     """Where (r, c) goes under one symmetry about the centre (cy / 2, cx / 2)."""
-    if kind == 0:
+    if kind == LEFT_RIGHT:
         return r, cx - c
-    if kind == 1:
+    if kind == UP_DOWN:
         return cy - r, c
-    if kind == 2:
+    if kind == HALF_TURN:
         return cy - r, cx - c
     # Diagonal ones: (2r - cy, 2c - cx) exchanged, with signs.
     y = 2 * r - cy
     x = 2 * c - cx
-    if kind == 3:
+    if kind == TRANSPOSED:
         return (x + cy) // 2, (y + cx) // 2
-    if kind == 4:
+    if kind == ANTI_TRANSPOSED:
         return (cy - x) // 2, (cx - y) // 2
-    if kind == 5:
+    if kind == TURNED:
         return (x + cy) // 2, (cx - y) // 2
     return (cy - x) // 2, (y + cx) // 2
 
 
 @kernel(NUMBER)
 def _kinds(group: int) -> Any:
-    if group == 0:
-        return np.array([0, 1, 2, 3, 4, 5, 6])
-    if group == 1:
-        return np.array([0, 1, 2])
-    if group == 2:
-        return np.array([5, 2, 6])
-    if group == 3:
-        return np.array([2])
-    if group == 4:
-        return np.array([0])
-    if group == 5:
-        return np.array([1])
-    return np.array([3])
+    if group == FULL:
+        return np.array([LEFT_RIGHT, UP_DOWN, HALF_TURN, TRANSPOSED, ANTI_TRANSPOSED, TURNED, TURNED_BACK])
+    if group == HALF:
+        return np.array([LEFT_RIGHT, UP_DOWN, HALF_TURN])
+    if group == TURN:
+        return np.array([TURNED, HALF_TURN, TURNED_BACK])
+    if group == FLIP:
+        return np.array([HALF_TURN])
+    if group == MIRROR:
+        return np.array([LEFT_RIGHT])
+    if group == FOLD:
+        return np.array([UP_DOWN])
+    return np.array([TRANSPOSED])
 
 
 @kernel(GRID, NUMBER, NUMBER, entry=True)
@@ -72,17 +78,17 @@ def symmetric(g: Any, hidden: int, group: int) -> Any:  # noqa: C901
     best_x = -1
     diagonal = False
     for k in kinds:
-        if k >= 3:
+        if k >= TRANSPOSED:
             diagonal = True
     for cy in range(1, 2 * h - 2):
         for cx in range(1, 2 * w - 2):
-            if group == 4 and cy != h - 1:
+            if group == MIRROR and cy != h - 1:
                 continue
-            if group == 5 and cx != w - 1:
+            if group == FOLD and cx != w - 1:
                 continue
             if diagonal and (cy + cx) % 2 != 0:
                 continue
-            if group == 7 and cy != h - 1:
+            if group == DIAGONAL and cy != h - 1:
                 continue
             support = 0
             good = True
@@ -327,7 +333,7 @@ def completions(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Propo
                 result.append(found)
                 continue
             call: FrameCall = ("completed", hidden, group)
-            result += cellwise(pairs, tests, meter, call, 700, "completion+cells", depth=1)
+            result += cellwise(pairs, tests, meter, Reading(call, 700, "completion+cells", 1))
     return result
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from apps.experiments.engine.synthesis.program import Program
 from apps.experiments.engine.synthesis.rules import layout  # noqa: F401  (registers its frames)
 from apps.experiments.engine.synthesis.rules.base import Meter, Pairs, Proposal, contiguous, merged
-from apps.experiments.engine.synthesis.rules.cellwise import cellwise
+from apps.experiments.engine.synthesis.rules.cellwise import Reading, cellwise
 from apps.experiments.engine.synthesis.rules.completion import completions
 from apps.experiments.engine.synthesis.rules.frames import frames_for
 from apps.experiments.engine.synthesis.rules.objects import objectwise
@@ -37,7 +37,7 @@ def _frames(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Proposal]
     for call, cost in frames_for(pairs, tests):
         if meter.empty:
             break
-        result += cellwise(pairs, tests, meter, call, cost, call[0], depth=1)
+        result += cellwise(pairs, tests, meter, Reading(call, cost, call[0], 1))
     return result
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from apps.experiments.engine.synthesis.rules import bits, regions
 from apps.experiments.engine.synthesis.rules.base import Call, Meter, Pairs, Proposal, contiguous, op, proposal
 from apps.experiments.engine.synthesis.rules.cells import pack
-from apps.experiments.engine.synthesis.rules.cellwise import cellwise
+from apps.experiments.engine.synthesis.rules.cellwise import Reading, cellwise
 from apps.experiments.engine.synthesis.rules.decision import Condition, apply_rules, rules_text
 from apps.experiments.engine.synthesis.rules.features import background, background_modes
 from apps.experiments.engine.synthesis.rules.frames import Views, frame
@@ -252,7 +252,7 @@ def _shaped(
                 return result
             call = ("pick", pool.kind, pool.bg_mode, conditions, margin, False)
             cost = _KIND_COST[pool.kind] + cut_cost + price + extra + 300
-            result += cellwise(pairs, tests, meter, call, cost, "select+cells", depth=1)
+            result += cellwise(pairs, tests, meter, Reading(call, cost, "select+cells", 1))
     return result
 
 

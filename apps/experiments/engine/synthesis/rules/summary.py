@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from apps.experiments.engine.synthesis.limits import SIDE
 from apps.experiments.engine.synthesis.rules.base import Meter, Pairs, Proposal, contiguous
 from apps.experiments.engine.synthesis.rules.cells import NONE
-from apps.experiments.engine.synthesis.rules.cellwise import cellwise
+from apps.experiments.engine.synthesis.rules.cellwise import Reading, cellwise
 from apps.experiments.engine.synthesis.rules.components import PROPS, label, properties
 from apps.experiments.engine.synthesis.rules.features import background, background_modes
 from apps.experiments.engine.synthesis.rules.frames import Views, frame
@@ -181,7 +181,7 @@ def summaries(pairs: Pairs, tests: Sequence[Grid], meter: Meter) -> list[Proposa
                     return result
                 call = ("summary", bg_mode, height, width)
                 cost = 300 + height_cost + width_cost
-                result += cellwise(pairs, tests, meter, call, cost, "summary", depth=0)
+                result += cellwise(pairs, tests, meter, Reading(call, cost, "summary", 0))
         if result:
             break
     return result

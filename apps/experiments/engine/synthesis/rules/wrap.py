@@ -30,6 +30,9 @@ from apps.experiments.engine.synthesis.rules.features import background
 from apps.experiments.engine.synthesis.rules.layout import separators
 from apps.tasks.engine.puzzle import Grid
 
+MOST_PARTS = 30
+"""Panels or shapes that are looked at one by one."""
+
 Spot = tuple[int, int, int, int]
 """Top, left, bottom, right; the last two exclusive."""
 
@@ -127,7 +130,7 @@ def _roles(grid: Grid, shared: Any) -> View | None:
 
 
 def _spots(grid: Grid, spots: list[Spot]) -> View | None:
-    if not 2 <= len(spots) <= 30:
+    if not 2 <= len(spots) <= MOST_PARTS:
         return None
     rest = np.ones(grid.shape, np.bool_)
     for a, c, b, d in spots:
@@ -161,7 +164,7 @@ def _panel(grid: Grid, _shared: Any) -> View | None:
 
 def _shape(grid: Grid, shared: Any) -> View | None:
     labels, n = label(grid, 2, background(grid, int(shared)))
-    if not 2 <= n <= 30:
+    if not 2 <= n <= MOST_PARTS:
         return None
     return _spots(grid, [(a, b, c + 1, d + 1) for a, b, c, d in boxes(labels, n).tolist()])
 

@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 ('origin', models.CharField(choices=[('upload', 'Upload'), ('tasks', 'ARC tasks'), ('answers', 'Answers of experiments'), ('split', 'Part of another')], default='upload', max_length=8)),
                 ('format', models.CharField(choices=[('csv', 'Csv'), ('json', 'Json'), ('jsonl', 'Jsonl'), ('parquet', 'Parquet')], default='jsonl', max_length=8)),
                 ('shape', models.CharField(blank=True, choices=[('instruction', 'Instruction, input, output'), ('chat', 'Chat')], default='', max_length=12)),
-                ('state', models.CharField(choices=[('looking', 'Looking'), ('mapping', 'Mapping'), ('reading', 'Reading'), ('ready', 'Ready'), ('failed', 'Failed')], default='looking', max_length=8)),
+                ('state', models.CharField(choices=[('looking', 'being looked at'), ('mapping', 'columns to choose'), ('reading', 'being read'), ('ready', 'Ready'), ('failed', 'not usable')], default='looking', max_length=8)),
                 ('file_name', models.CharField(blank=True, default='', max_length=255)),
                 ('size_bytes', models.BigIntegerField(default=0)),
                 ('num_samples', models.BigIntegerField(default=0)),

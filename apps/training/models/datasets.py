@@ -37,11 +37,11 @@ class DatasetShape(models.TextChoices):
 class DatasetState(models.TextChoices):
     """The life of a dataset: its beginning is looked at, its columns are chosen, all of it is read, and it is ready."""
 
-    LOOKING = "looking"
-    MAPPING = "mapping"
-    READING = "reading"
+    LOOKING = "looking", "being looked at"
+    MAPPING = "mapping", "columns to choose"
+    READING = "reading", "being read"
     READY = "ready"
-    FAILED = "failed"
+    FAILED = "failed", "not usable"
 
 
 class Dataset(TimestampMixin):
@@ -118,6 +118,12 @@ class Dataset(TimestampMixin):
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
+
+    @property
+    def mark(self) -> str:
+        """Its state as the shape of a badge."""
+        shapes = {DatasetState.LOOKING: "queued", DatasetState.MAPPING: "paused", DatasetState.READING: "running"}
+        return str(shapes.get(DatasetState(self.state), "done" if self.is_ready else "failed"))
 
     @property
     def is_ready(self) -> bool:

@@ -84,7 +84,7 @@ def estimate(spec: TasksSpec) -> tuple[int, int]:
     return len(counts), min(spec.max_examples, sum(per_task(number, recipe) for number in counts))
 
 
-def tasks_build(*, name: str, spec: TasksSpec, by: User, description: str = "") -> Dataset:
+def tasks_build(*, name: str, spec: TasksSpec, by: User | None, description: str = "") -> Dataset:
     """A dataset of tasks' demonstrations, by a job."""
     tasks, examples = estimate(spec)
     if not tasks:
@@ -94,7 +94,7 @@ def tasks_build(*, name: str, spec: TasksSpec, by: User, description: str = "") 
     return _build(DatasetOrigin.TASKS, name, spec, by, description)
 
 
-def answers_build(*, name: str, spec: AnswersSpec, by: User, description: str = "") -> Dataset:
+def answers_build(*, name: str, spec: AnswersSpec, by: User | None, description: str = "") -> Dataset:
     """A dataset of programs that solved their tasks, by a job."""
     if not _submissions(spec).exists():
         raise Invalid(
@@ -103,8 +103,9 @@ def answers_build(*, name: str, spec: AnswersSpec, by: User, description: str = 
     return _build(DatasetOrigin.ANSWERS, name, spec, by, description)
 
 
-def _build(origin: DatasetOrigin, name: str, spec: _Spec, by: User, description: str) -> Dataset:
-    require_role(by, Role.RESEARCHER)
+def _build(origin: DatasetOrigin, name: str, spec: _Spec, by: User | None, description: str) -> Dataset:
+    if by is not None:
+        require_role(by, Role.RESEARCHER)
     with transaction.atomic():
         dataset = dataset_row(
             name=name,

@@ -95,6 +95,8 @@ def dataset_begin(
 def dataset_map(*, dataset: Dataset, mapping: Mapping[str, Any], by: User) -> Dataset:
     """Say what the columns mean; all of the file is read now. Also after faults, for another try."""
     require_owner(by, dataset.owner_id)
+    if not dataset.columns:
+        raise Conflict("There are no columns to choose from: the file could not be read. Send it again.")
     try:
         chosen = mapped(mapping, dataset.columns)
     except Unusable as wrong:
@@ -110,8 +112,6 @@ def begin_reading(dataset: Dataset, recipe: Mapping[str, Any]) -> None:
         pk=dataset.pk, state__in=(DatasetState.LOOKING, DatasetState.MAPPING, DatasetState.FAILED), source__isnull=False
     )
     cleared: dict[str, Any] = {"error": "", "faults": [], "fault_count": 0, "finished_at": None}
-    if dataset.origin != DatasetOrigin.UPLOAD or not dataset.columns:
-        raise Conflict("There are no columns to choose from: the file could not be read. Send it again.")
     if not waiting.update(state=DatasetState.READING, recipe=dict(recipe), **cleared):
         raise Conflict("This dataset is being read already, or it is ready.")
     job = enqueue(IMPORT_KIND, dataset)

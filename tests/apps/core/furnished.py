@@ -19,7 +19,7 @@ from apps.tasks.engine.intake.archives import Source
 from apps.tasks.models import ArcTask, TaskFamily, TaskSource
 from apps.tasks.services import tasks_import
 from apps.tasks.services.imports import import_begin
-from apps.training.models import Dataset
+from apps.training.models import Dataset, DatasetUpload
 
 from .conftest import People
 
@@ -67,6 +67,7 @@ def furnish(people: People) -> dict[str, str]:
     dataset = Dataset.objects.create(name="Sums", owner=people.owner)
     return {
         "dataset_id": dataset.pk,
+        "upload_id": DatasetUpload.objects.create(owner=people.owner, file_name="a.csv", size=3).pk,
         "task_id": "lab:a",
         "family_id": family.pk,
         "import_id": ready.pk,

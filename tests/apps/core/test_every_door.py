@@ -42,6 +42,14 @@ RULES: dict[str, set[str]] = {
     "post /api/v1/jobs/cancel": ANY,
     "post /api/v1/experiments": ANY,
     "post /api/v1/experiments/{experiment_id}/duplicate": ANY,
+    "post /api/v1/training/uploads": ANY,
+    "put /api/v1/training/uploads/{upload_id}": SELF,
+    "delete /api/v1/training/uploads/{upload_id}": SELF,
+    "post /api/v1/training/datasets/from-upload": ANY,
+    "post /api/v1/training/datasets/from-tasks": ANY,
+    "post /api/v1/training/datasets/from-answers": ANY,
+    "post /api/v1/training/datasets/{dataset_id}/split": ANY,
+    "post /api/v1/training/datasets/{dataset_id}/tokens": ANY,
 }
 """Who may write there, all of it being `owner`'s. Elsewhere: curators below /tasks, the owner and admins of the rest."""
 

@@ -9,7 +9,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -268,10 +267,10 @@ def count_tokens(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     """Tokens of every example, and the first ones in pieces: what is only read, and what is learnt."""
 
     from apps.training.engine.datasets import read
+    from apps.training.engine.rendering import render, spans
     from apps.training.engine.statistics import Histogram
 
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    rendering = import_module("apps.training.engine.rendering")
     tokenizer = _tokenizer(arguments["tokenizer"])
     count = max(1, arguments["count"])
     tick = _Ticker(report, lambda number: number / count)
@@ -280,12 +279,12 @@ def count_tokens(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     shown: list[list[dict[str, Any]]] = []
     for number, example in enumerate(read(arguments["path"]), 1):
         tick(number)
-        rendered = rendering.render(tokenizer, example)
+        rendered = render(tokenizer, example)
         length = len(rendered.tokens)
         total, learnt, longest = total + length, learnt + sum(rendered.learnt), max(longest, length)
         histogram.add(length)
         if len(shown) < 5:
-            pieces = rendering.spans(tokenizer, rendered)
+            pieces = spans(tokenizer, rendered)
             shown.append(
                 [
                     {"text": _clean(one.text)[:_SHOWN_TOKENS], "learnt": one.learnt, "tokens": one.tokens}
@@ -308,7 +307,9 @@ def count_tokens(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
 def _tokenizer(name: str) -> Any:
     """The house's own, or that of a model: a folder here, or an id where a hub can be reached."""
     if name == "terrarium":
-        return import_module("apps.training.engine.tokenizer").make_tokenizer()
+        from apps.training.engine.tokenizer import make_tokenizer
+
+        return make_tokenizer()
     from transformers import AutoTokenizer
 
     try:

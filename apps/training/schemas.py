@@ -150,7 +150,7 @@ class UploadIn(Strict):
 class PieceQuery(Schema):
     """Where the piece begins."""
 
-    offset: int = Field(ge=0, lt=2**50)
+    offset: int = Field(0, ge=0, lt=2**50)
 
 
 class UploadOut(Schema):

@@ -59,20 +59,20 @@ def begin_upload(request: HttpRequest, body: schemas.UploadIn) -> Any:
     return Status(201, schemas.UploadOut.of(made))
 
 
-@router.get("/uploads/{upload_id}", response=schemas.UploadOut, summary="A large upload as it stands (researchers)")
+@router.get("/uploads/{upload_id}", response=schemas.UploadOut, summary="A large upload as it stands")
 def get_upload(request: HttpRequest, upload_id: str) -> Any:
-    """One's own: `received` is where the next piece begins."""
+    """`received` is where the next piece begins."""
     return schemas.UploadOut.of(uploads.upload_get(upload_id=upload_id, by=member(request)))
 
 
-@router.put("/uploads/{upload_id}", response=schemas.UploadOut, summary="Send a piece (researchers)")
+@router.put("/uploads/{upload_id}", response=schemas.UploadOut, summary="Send a piece (its owner)")
 def append_upload(request: HttpRequest, upload_id: str, where: Query[schemas.PieceQuery]) -> Any:
     """The body is the bytes (`application/octet-stream`). 409 with `received` where another piece was expected."""
     made = uploads.upload_append(upload_id=upload_id, offset=where.offset, body=request, by=member(request))
     return schemas.UploadOut.of(made)
 
 
-@router.delete("/uploads/{upload_id}", response=SuccessResponse, summary="Drop a large upload (researchers)")
+@router.delete("/uploads/{upload_id}", response=SuccessResponse, summary="Drop a large upload (its owner)")
 def drop_upload(request: HttpRequest, upload_id: str) -> Any:
     """Before it is finished."""
     uploads.upload_drop(upload_id=upload_id, by=member(request))
@@ -89,7 +89,7 @@ def from_upload(request: HttpRequest, body: schemas.FromUploadIn) -> Any:
     """When all of its pieces are there."""
     by = require_role(request.user, Role.RESEARCHER)
     datasets.checked_name(body.name)
-    upload = uploads.upload_get(upload_id=body.upload_id, by=by)
+    upload = uploads.upload_own(upload_id=body.upload_id, by=by)
     stored = uploads.upload_store(upload=upload)
     made = datasets.dataset_begin(stored=stored, file_name=upload.file_name, by=by, **body.columns())
     uploads.upload_forget(upload=upload)

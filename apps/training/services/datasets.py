@@ -161,7 +161,7 @@ def dataset_count_tokens(*, dataset: Dataset, tokenizer: str, by: User) -> Job:
     if not dataset.is_ready:
         raise Conflict("Only a dataset that is ready can be counted.")
     with transaction.atomic():
-        locked = Dataset.objects.select_for_update().select_related("job").get(pk=dataset.pk)
+        locked = Dataset.objects.select_for_update(of=("self",)).select_related("job").get(pk=dataset.pk)
         if locked.job is not None and not locked.job.is_terminal:
             raise Conflict("It is being counted already. Wait until that is done.")
         job = enqueue(TOKENS_KIND, dataset, tokenizer=tokenizer)

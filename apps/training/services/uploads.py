@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from apps.core.access import require_role
+from apps.core.access import require_owner, require_role
 from apps.core.artefacts import artefact_store
 from apps.core.disk import trouble_of
 from apps.core.engine.artefacts import Stored
@@ -60,17 +60,24 @@ def upload_begin(*, file_name: str, size: int, by: User) -> DatasetUpload:
 
 
 def upload_get(*, upload_id: str, by: User) -> DatasetUpload:
-    """One's own upload, or `NotFound`."""
-    require_role(by, Role.RESEARCHER)
-    found = None if "\x00" in upload_id else DatasetUpload.objects.filter(pk=upload_id, owner=by).first()
+    """The upload, or `NotFound`."""
+    require_role(by, Role.VIEWER)
+    found = None if "\x00" in upload_id else DatasetUpload.objects.filter(pk=upload_id).first()
     if found is None:
         raise NotFound("This upload is gone: it was finished, dropped, or a day has passed. Begin again.")
     return found
 
 
+def upload_own(*, upload_id: str, by: User) -> DatasetUpload:
+    """The upload, for its owner or an admin."""
+    upload = upload_get(upload_id=upload_id, by=by)
+    require_owner(by, upload.owner_id)
+    return upload
+
+
 def upload_append(*, upload_id: str, offset: int, body: Readable, by: User) -> DatasetUpload:
     """Take the piece that begins at `offset`; a `Conflict` names the place that is expected."""
-    upload = upload_get(upload_id=upload_id, by=by)
+    upload = upload_own(upload_id=upload_id, by=by)
     if offset != upload.received:
         raise _elsewhere(upload)
     try:
@@ -124,7 +131,7 @@ def upload_forget(*, upload: DatasetUpload) -> None:
 
 def upload_drop(*, upload_id: str, by: User) -> None:
     """Forget an upload before it is finished."""
-    upload_forget(upload=upload_get(upload_id=upload_id, by=by))
+    upload_forget(upload=upload_own(upload_id=upload_id, by=by))
 
 
 def uploads_look_after() -> int:

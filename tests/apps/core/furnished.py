@@ -64,7 +64,16 @@ def furnish(people: People) -> dict[str, str]:
     )
     key, _text = api_key_create(owner=people.owner, name="a key", scopes=["read"])
     job = Job.objects.filter(owner=people.owner, status="queued").order_by("job_id")[0]
-    dataset = Dataset.objects.create(name="Sums", owner=people.owner)
+    kept = artefact_record(stored=artefact_store(source=[b'{"instruction":"a","input":"","output":"b"}\n']))
+    places = artefact_record(stored=artefact_store(source=[bytes(8)]))
+    whole = {
+        "examples": kept,
+        "places": places,
+        "num_samples": 1,
+        "shape": "instruction",
+        "finished_at": timezone.now(),
+    }
+    dataset = Dataset.objects.create(name="Sums", owner=people.owner, state="ready", **whole)
     return {
         "dataset_id": dataset.pk,
         "upload_id": DatasetUpload.objects.create(owner=people.owner, file_name="a.csv", size=3).pk,

@@ -43,8 +43,6 @@ RULES: dict[str, set[str]] = {
     "post /api/v1/experiments": ANY,
     "post /api/v1/experiments/{experiment_id}/duplicate": ANY,
     "post /api/v1/training/uploads": ANY,
-    "put /api/v1/training/uploads/{upload_id}": SELF,
-    "delete /api/v1/training/uploads/{upload_id}": SELF,
     "post /api/v1/training/datasets/from-upload": ANY,
     "post /api/v1/training/datasets/from-tasks": ANY,
     "post /api/v1/training/datasets/from-answers": ANY,
@@ -120,6 +118,8 @@ def _some_body(path: str) -> str:
         "/tasks/difficulty": '{"task_ids": ["lab:a"], "difficulty_level": "hard"}',
         "/families": '{"family_name": "Mine"}',
         "/tasks/family": '{"task_ids": ["lab:a"], "family_id": null}',
+        "/mapping": '{"shape": "chat", "messages": "m"}',
+        "/datasets/{dataset_id}": '{"description": "mine"}',
         "/tasks/import": f'{{"tasks": {{"m": {{"train": {grids}, "test": {grids}}}}}}}',
     }
     return next((body for end, body in bodies.items() if path.endswith(end)), "{}")

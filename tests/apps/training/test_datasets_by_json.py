@@ -115,8 +115,8 @@ def test_a_large_file_comes_in_pieces_and_a_piece_sent_twice_is_found_out(call: 
 def test_uploads_are_ones_own(call: Caller, teammate: User) -> None:
     upload = call("post", "/uploads", {"file_name": "a", "size": 3}, 201)
     other = Caller(teammate)
-    other("get", f"/uploads/{upload['upload_id']}", status=404)
-    other.piece(upload["upload_id"], 0, b"abc", 404)
+    other.piece(upload["upload_id"], 0, b"abc", 403)
+    other("post", "/datasets/from-upload", {"name": "Big", "upload_id": upload["upload_id"]}, 403)
     call("delete", f"/uploads/{upload['upload_id']}")
     call("post", "/uploads", {"file_name": "a", "size": 2**49}, 507)
 

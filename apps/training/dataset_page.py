@@ -12,6 +12,7 @@ from apps.core import live
 from apps.core.access import is_owner
 from apps.core.live import Event, LivePage
 from apps.core.models import Role, User
+from apps.core.words import pct
 from apps.training.forms import SplitForm, TokensForm
 from apps.training.models import Dataset, DatasetOrigin, DatasetState
 from apps.training.queries.datasets import dataset_get, uses
@@ -91,7 +92,7 @@ def recipe_lines(dataset: Dataset) -> list[tuple[str, str]]:
     elif dataset.origin == DatasetOrigin.SPLIT:
         lines = [
             ("Part", recipe.get("part", "")),
-            ("Put aside", f"{recipe.get('fraction', 0):.2%}"),
+            ("Put aside", pct(recipe.get("fraction", 0))),
             ("Seed", str(recipe.get("seed"))),
         ]
     else:

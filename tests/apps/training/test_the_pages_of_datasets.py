@@ -108,7 +108,7 @@ def test_statistics_and_lineage_have_pages_of_their_own(as_: Callable[[User], Cl
     assert "Sums train v1" in text
     assert whole.content_hash in text
     part = Dataset.objects.get(name="Sums eval")
-    assert "20.00%" in page(client, f"{HOME}{part.pk}/lineage/")
+    assert "20.0\u202f%" in page(client, f"{HOME}{part.pk}/lineage/")
 
 
 def test_only_those_who_may_are_offered_to_change_and_only_they_can(

@@ -14,6 +14,7 @@ from django.db.models import BooleanField, Count, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 
 from apps.core.jobs import kinds, turns
+from apps.core.jobs.checkpoints import checkpoint_reference
 from apps.core.jobs.events import said_entries, status_change, write
 from apps.core.jobs.hooks import tell_beats, tell_reports, tell_status
 from apps.core.jobs.reports import Checkpoint, Progress, Said
@@ -252,10 +253,12 @@ def speak(job_id: str, attempt: int, said: Sequence[Said]) -> None:
     """
     if not said:
         return
-    entries = said_entries(said)
     with transaction.atomic():
+        reference, trouble = checkpoint_reference(said)
+        said = [*said, *trouble]
+        entries, columns = said_entries(said), {**said_columns(said, attempt), **reference}
         ours = Job.objects.filter(pk=job_id, attempt=attempt, status=JobStatus.RUNNING)
-        rows = update_returning(ours, last_seq=F("last_seq") + len(entries), **said_columns(said, attempt))
+        rows = update_returning(ours, last_seq=F("last_seq") + len(entries), **columns)
         if not rows:
             raise Fenced(job_id)
         write([(rows[0], entry) for entry in entries])

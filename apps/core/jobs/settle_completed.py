@@ -52,7 +52,7 @@ def _complete_rows(held: Sequence[tuple[str, int]], events: int) -> list[Job]:
     statement = f"""
         UPDATE core_job SET status = 'completed', progress = 1, worker = '', lease_expires_at = NULL,
             cancel_requested_at = NULL, pause_requested_at = NULL, stop_early_requested_at = NULL,
-            available_at = NULL, error_code = '', error_message = '', last_seq = last_seq + %s,
+            available_at = NULL, checkpoint_artefact_id = NULL, error_code = '', error_message = '', last_seq = last_seq + %s,
             finished_at = {sql.larger()}({sql.now_value()}, COALESCE(started_at, {sql.now_value()}))
         WHERE status = 'running' AND ({pairs}) RETURNING *
     """  # noqa: S608 - constants only

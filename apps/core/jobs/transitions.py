@@ -40,7 +40,7 @@ def move(
     """
     fields: dict[str, Any] = {**_NOT_RUNNING, "available_at": None, **values}
     if to in TERMINAL_STATUSES:
-        fields["finished_at"] = finish_time()
+        fields |= {"finished_at": finish_time(), "checkpoint_artefact": None}
     moved = update_returning(rows.filter(status=old), status=to, last_seq=F("last_seq") + 1 + len(before), **fields)
     change = status_change(old, to, **(note or {}))
     write([(job, entry) for job in moved for entry in (*before, change)])

@@ -47,6 +47,8 @@ class Job(models.Model):
     `timeout_seconds` bounds the running time behind the result: `checkpoint_seconds`, what the work up to the last
     checkpoint took, plus the execution under way. Waiting, pauses, and what was lost with an execution do not count.
 
+    `checkpoint_artefact` keeps what the checkpoint names from being collected until the job has ended.
+
     A column that the queue does not write when it makes a job has a default in the database too (`db_default`).
     """
 
@@ -78,6 +80,9 @@ class Job(models.Model):
     )
 
     checkpoint = models.JSONField(null=True, blank=True)
+    checkpoint_artefact = models.ForeignKey(
+        "core.Artefact", null=True, blank=True, on_delete=models.PROTECT, related_name="checkpoints", db_index=False
+    )
     checkpoint_at = models.DateTimeField(null=True, blank=True)
     checkpoint_attempt = models.PositiveIntegerField(default=0, db_default=0)
     checkpoint_progress = models.FloatField(default=0.0, db_default=0.0)
@@ -149,6 +154,11 @@ class Job(models.Model):
                 fields=["deadline_at"],
                 name="core_job_deadline",
                 condition=Q(deadline_at__isnull=False, finished_at__isnull=True),
+            ),
+            models.Index(
+                fields=["checkpoint_artefact"],
+                name="core_job_checkpoint",
+                condition=Q(checkpoint_artefact__isnull=False),
             ),
             models.Index(fields=["topic", "status"], name="core_job_topic"),
             models.Index(fields=["status", "-created_at"], name="core_job_status_recent"),

@@ -87,6 +87,12 @@ class Feed:
         except TimeoutError:
             return None
 
+    def watch(self, jobs: frozenset[str]) -> None:
+        """From now on the points of these jobs count; where those that are new stand is told soon."""
+        new = jobs - self._subscription.points_of
+        self._subscription.points_of = jobs
+        tailer.look_again(new)
+
     async def skip_to_end(self) -> str:
         """Leave out what is still to come up to now; the cursor to go on from."""
         self._position = await in_thread(head)

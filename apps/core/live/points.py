@@ -36,18 +36,19 @@ def moved_on(job_ids: Iterable[str]) -> dict[str, int]:
 
 
 class PointReader:
-    """What one stream for programs has been sent of a job's curves."""
+    """What one stream for programs has been sent of a job's curves; `from_start` for one that heard the job begin."""
 
-    def __init__(self, job_id: str) -> None:
+    def __init__(self, job_id: str, *, from_start: bool = False) -> None:
         self._job_id = job_id
-        self._topic = ""
-        self._sent: dict[str, int] | None = None
+        self._topic: str | None = None
+        self._sent: dict[str, int] | None = {} if from_start else None
 
     def messages(self, cursor: str) -> list[dict[str, Any]]:
         """MetricsEvents in the order of their steps: first where each curve stands, from then on what is new."""
         rows = list(series_of([self._job_id]))
-        if self._sent is None:
+        if self._topic is None:
             self._topic = Job.objects.filter(pk=self._job_id).values_list("topic", flat=True).first() or ""
+        if self._sent is None:
             self._sent = {row.key: row.last_step - 1 for row in rows}
         new = [row for row in rows if row.last_step > self._sent.get(row.key, row.first_step - 1)]
         ranges = [(row, self._sent.get(row.key, row.first_step - 1) + 1, row.last_step) for row in new]

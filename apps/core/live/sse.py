@@ -12,8 +12,8 @@ from apps.core.live.feed import Feed, in_thread
 from apps.core.live.listeners import Listener, listeners
 from apps.core.live.log import Scope
 from apps.core.live.messages import as_json, snapshot
-from apps.core.live.points import PointReader
 from apps.core.live.streams import event_json
+from apps.core.live.watching import Watching
 
 RETRY_MILLISECONDS = 1000
 KEEP_ALIVE_SECONDS = 15.0
@@ -27,17 +27,17 @@ async def event_stream(scope: Scope, after: str | None, admission: Admission) ->
     reads any more are not kept for ever, and a client connects again by itself.
     """
     ends = time.monotonic() + MAX_SECONDS
-    watched = frozenset([scope.job_id] if scope.job_id else [])
     with listeners.join(admission) as listener:
-        async with Feed(scope, after, points_of=watched) as feed:
+        async with Feed(scope, after) as feed:
+            watching = Watching(feed, scope)
+            await watching.start()
             yield f"retry: {RETRY_MILLISECONDS}\nid: {feed.position.cursor}\nevent: open\ndata: {{}}\n\n"
-            async with aclosing(_parts(scope, feed, listener, ends)) as parts:
+            async with aclosing(_parts(scope, feed, watching, listener, ends)) as parts:
                 async for part in parts:
                     yield part
 
 
-async def _parts(scope: Scope, feed: Feed, listener: Listener, ends: float) -> AsyncGenerator[str]:
-    points = PointReader(scope.job_id) if scope.job_id else None
+async def _parts(scope: Scope, feed: Feed, watching: Watching, listener: Listener, ends: float) -> AsyncGenerator[str]:
     dismissed = asyncio.create_task(listener.dismissed.wait())
     try:
         while time.monotonic() < ends:
@@ -55,11 +55,12 @@ async def _parts(scope: Scope, feed: Feed, listener: Listener, ends: float) -> A
                 state = await in_thread(snapshot, scope)
                 data = as_json({"type": "reset", "cursor": batch.cursor, "snapshot": state})
                 yield f"id: {batch.cursor}\nevent: reset\ndata: {data}\n\n"
+                await watching.start()
             else:
                 for event in batch.events:
                     yield f"id: {event.position.cursor}\nevent: {event.type}\ndata: {event_json(event)}\n\n"
-                if points is not None and batch.moved:
-                    for said in await in_thread(points.messages, batch.cursor):
-                        yield f"id: {batch.cursor}\nevent: metrics\ndata: {as_json(said)}\n\n"
+                watching.hear(batch.events)
+                for said in await in_thread(watching.messages, batch) if batch.moved else ():
+                    yield f"id: {batch.cursor}\nevent: metrics\ndata: {as_json(said)}\n\n"
     finally:
         dismissed.cancel()

@@ -12,8 +12,8 @@ from apps.core.live.feed import Feed, in_thread
 from apps.core.live.handshake import check_query
 from apps.core.live.log import Event, Scope
 from apps.core.live.messages import as_json, message, snapshot
-from apps.core.live.points import PointReader
 from apps.core.live.socket import HEARTBEAT_SECONDS, Socket, websocket
+from apps.core.live.watching import Watching
 from apps.core.models import Job
 
 MESSAGES_A_SECOND = 3
@@ -41,16 +41,16 @@ def event_scope(*, job: str, topic: str, group: str = "") -> Scope:
 async def _events(socket: Socket) -> None:
     """First `open` with the cursor it starts from, then a message an event; `ping` in silence; `reset` with a snapshot.
 
-    For a job its metrics too, as they come.
+    For a job, a topic and a group the metrics too, as they come.
     """
     query = socket.query
     check_query(query, frozenset({"job", "topic", "group", "after"}))
     scope = await in_thread(
         event_scope, job=query.get("job", ""), topic=query.get("topic", ""), group=query.get("group", "")
     )
-    points = PointReader(scope.job_id) if scope.job_id else None
-    watched = frozenset([scope.job_id] if scope.job_id else [])
-    async with Feed(scope, query.get("after"), points_of=watched) as feed:
+    async with Feed(scope, query.get("after")) as feed:
+        watching = Watching(feed, scope)
+        await watching.start()
         await socket.send({"type": "open", "cursor": feed.position.cursor})
         while True:
             batch = await feed.next(timeout=HEARTBEAT_SECONDS)
@@ -59,12 +59,13 @@ async def _events(socket: Socket) -> None:
             elif batch.reset:
                 state = await in_thread(snapshot, scope)
                 await socket.send({"type": "reset", "cursor": batch.cursor, "snapshot": state})
+                await watching.start()
             else:
                 for event in batch.events:
                     await socket.send(event_json(event))
-                if points is not None and batch.moved:
-                    for said in await in_thread(points.messages, batch.cursor):
-                        await socket.send(said)
+                watching.hear(batch.events)
+                for said in await in_thread(watching.messages, batch) if batch.moved else ():
+                    await socket.send(said)
 
 
 async def _live(socket: Socket) -> None:

@@ -15,7 +15,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.conf import settings
 from django.db import connection
@@ -97,6 +97,7 @@ class Tailer:
         self._thread: threading.Thread | None = None
         self._listener: wakeup.Listener | None = None
         self._points: dict[str, int] = {}
+        self._newly_watched: set[str] = set()
         self._points_due = False
         self._points_at = 0.0
 
@@ -118,6 +119,12 @@ class Tailer:
             there.discard(subscription)
             if not there:
                 self._subscriptions.pop(subscription.loop, None)
+
+    def look_again(self, jobs: Iterable[str]) -> None:
+        """Somebody watches the points of these jobs who did not: tell where they stand."""
+        with self._lock:
+            self._newly_watched.update(jobs)
+        self._woken.set()
 
     @property
     def running(self) -> bool:
@@ -212,12 +219,14 @@ class Tailer:
         """Let the newcomers in. From here they are handed all that follows `position`."""
         with self._lock:
             newcomers, self._joining = self._joining, []
+            watched, self._newly_watched = self._newly_watched, set()
             for subscription in newcomers:
                 self._subscriptions.setdefault(subscription.loop, set()).add(subscription)
+            watched = watched.union(*(one.points_of for one in newcomers))
+        for job_id in watched:
+            self._points.pop(job_id, None)
+        self._points_due = self._points_due or bool(watched)
         for subscription in newcomers:
-            for job_id in subscription.points_of:
-                self._points.pop(job_id, None)
-            self._points_due = self._points_due or bool(subscription.points_of)
             subscription.upto = position
             self._on(subscription.loop, subscription.joined.set)
 

@@ -58,6 +58,8 @@ class AppConfig(BaseModel):
     lease_seconds: float = Field(15.0, ge=2, le=600)
     job_memory_mb: int = Field(2048, ge=256)
     torch: Literal["auto", "cpu", "cuda"] = "auto"
+    service_host: str = Field("127.0.0.1", min_length=1, max_length=255)
+    service_memory_mb: int | None = Field(None, ge=1)
     event_retention_days: float = Field(14.0, gt=0)
     job_retention_days: float = Field(90.0, gt=0)
     system_event_retention_days: float = Field(180.0, gt=0)

@@ -16,6 +16,7 @@ from typing import Any
 _THREAD_VARIABLES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA", "BLIS", "RAYON")
 _DRIVER_FOLDER = Path("/proc/driver/nvidia/gpus")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
+_CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _MB = 1024 * 1024
 
 
@@ -108,6 +109,20 @@ class Places:
         return None
 
 
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def memory_mb() -> int:
+    """The memory of this machine, or of the container it runs in."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for limit in _CONTAINER_LIMITS:
+        with contextlib.suppress(OSError, ValueError):
+            pages = min(pages, int(limit.read_text()))
+    return pages // _MB
+
+
 # --- their memory ---------------------------------------------------------------------------------------------------
 
 
@@ -133,6 +148,16 @@ class Meter:
         if any(used is None for used in ours):
             return None
         return float(sum(ours)) / _MB
+
+    def total_mb(self, device: str) -> int | None:
+        """All the memory of a device; None where nobody can say."""
+        nvml = self._driver()
+        if nvml is None or not device:
+            return None
+        try:
+            return int(nvml.nvmlDeviceGetMemoryInfo(_handle(nvml, device)).total) // _MB
+        except nvml.NVMLError:
+            return None
 
     def _driver(self) -> Any:
         if not self._tried:

@@ -1,7 +1,7 @@
 """A worker: claims jobs, runs each in a child, settles them. One of these in every worker process.
 
-Three threads touch the database. The loop below claims and settles; the pulse keeps leases and carries requests and
-words; the sweeper looks after everybody's jobs. Executions only run and listen.
+Few threads touch the database. The loop below claims and settles; the pulse keeps leases and carries requests and
+words; the sweeper looks after everybody's jobs; the keeper keeps services. Executions only run and listen.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from apps.core.jobs.verdict import Verdict
 from apps.core.models import Job, Worker
 from workers import hardware, runners
 from workers.execution import Execution
+from workers.keeper import Keeper
 from workers.pulse import Pulse
 from workers.steady import AWAY, persistently, renew_connection, writing
 from workers.sweeper import Sweeper
@@ -50,7 +51,7 @@ _WRITE_SECONDS = graces.WORKER - graces.WORK - 2.0
 def default_concurrency() -> int:
     """What the settings say, else every core but one, which is the web's."""
     configured: int | None = settings.CONFIG.worker_concurrency
-    return configured or max(1, len(os.sched_getaffinity(0)) - 1)
+    return configured or max(1, hardware.cores() - 1)
 
 
 def slots_for(queues: list[str], concurrency: int) -> dict[str, int]:
@@ -101,6 +102,9 @@ class Supervisor:
         self._inline_queues: set[str] = set()
         self.pulse = Pulse(self)
         self.sweeper = Sweeper(lease_seconds=self.lease_seconds, queues=list(slots))
+        self.keeper = Keeper(
+            name=self.name, host=self.host, queues=list(slots), lease_seconds=self.lease_seconds, meter=self._meter
+        )
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
     def start(self) -> None:
@@ -111,6 +115,7 @@ class Supervisor:
     def wake(self) -> None:
         """Look for work now."""
         self._wake.set()
+        self.keeper.wake()
 
     def stop(self) -> None:
         """Claim no more and give back what runs; returns at once. See `join`."""
@@ -132,6 +137,7 @@ class Supervisor:
         persistently(self.register, stop=self._stopping, what="registering")
         self.pulse.start()
         self.sweeper.start()
+        self.keeper.start()
         lively = True
         while not self._stopping.is_set():
             try:
@@ -163,6 +169,7 @@ class Supervisor:
                 "pid": os.getpid(),
                 "slots": self.slots,
                 "warming": self.warming(),
+                "room": self.keeper.room.stored(),
                 "version": settings.VERSION,
                 "started_at": Now(),
                 "last_seen_at": Now(),
@@ -326,6 +333,7 @@ class Supervisor:
 
     def _give_back(self) -> None:
         """Stop: what runs returns to its queue at once, uncounted, and the worker's row goes."""
+        self.keeper.stop()
         held = list(self.executions.values())
         until = time.monotonic() + _WRITE_SECONDS + max((execution.grace_seconds for execution in held), default=0.0)
         for execution in held:
@@ -341,6 +349,7 @@ class Supervisor:
                 time.sleep(0.2)
         self.pulse.stop()
         self.warmth.stop()
+        self.keeper.join(graces.WORKER)
         try:
             Worker.objects.filter(name=self.name).delete()
         except AWAY:

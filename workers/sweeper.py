@@ -15,6 +15,7 @@ from django.conf import settings
 
 from apps.core.artefacts import artefacts_collect
 from apps.core.jobs import kinds, sweep, upkeep
+from apps.core.serving import keeping
 from workers import orphans
 from workers.steady import AWAY, renew_connection, writing
 
@@ -106,13 +107,14 @@ class Sweeper:
         self._stopping.set()
 
     def take_over(self) -> None:
-        """Jobs whose worker stopped renewing their lease go to others."""
+        """Jobs and services whose worker stopped renewing their lease go to others."""
         now = _clock()
         if now - self._swept_at > max(0.6 * self._lease, 2 * SWEEP_SECONDS):
             self._patient_until = now + self._lease / 3 + 1.0
         if now >= self._patient_until:
             with writing():
                 sweep.expire_leases(lease_seconds=self._lease)
+                keeping.expire_services()
         self._swept_at = _clock()
 
     def wake(self) -> None:

@@ -11,7 +11,7 @@ import yaml
 
 from apps.core import graces
 from apps.core.jobs import kinds
-from workers import runners, supervisor
+from workers import keeper, runners, supervisor
 from workers.runners import Runner
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +21,7 @@ SERVICES = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 def test_each_waits_longer_than_what_it_contains() -> None:
     assert 0 < graces.WORK < graces.WORKER < graces.MACHINE
     assert graces.WORK + supervisor._WRITE_SECONDS < graces.WORKER
+    assert graces.WORK + keeper._WRITE_SECONDS < graces.WORKER
     assert inspect.signature(supervisor.Supervisor.join).parameters["timeout"].default == graces.WORKER
     assert "grace_seconds=graces.MACHINE" in (ROOT / "apps/lab/management/commands/up.py").read_text()
 

@@ -5,6 +5,7 @@ python -m tests.workers.chores --queues cpu --concurrency 2
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -78,6 +79,37 @@ def register() -> None:
     )
 
 
+def register_services() -> None:
+    """Make the echoes known: services that misbehave as their specification says."""
+    from pydantic import BaseModel, ConfigDict
+
+    from apps.core.engine.processes import RestartPolicy
+    from apps.core.serving import Berth, Launch, Needs, Probe, ServiceKind, kinds
+
+    class Said(BaseModel):
+        """What an echo is told."""
+
+        model_config = ConfigDict(extra="allow")
+
+    def launch(berth: Berth) -> Launch:
+        if berth.service.specification.get("mood") == "absent":
+            return Launch(["/no/such/program"])
+        return Launch([sys.executable, "-m", "tests.workers.echo", json.dumps(berth.service.specification)])
+
+    def know(name: str, **options: Any) -> None:
+        probe = Probe(start_seconds=options.pop("start_seconds", 600.0), every_seconds=0.1, failures=2)
+        options.setdefault("restarts", RestartPolicy(limit=3, unit_seconds=0.05))
+        kinds.register(ServiceKind(name, name.title(), launch, specification=Said, probe=probe, **options))
+
+    know("echo", needs=Needs(threads=1))
+    know("idler", idle_seconds=1.5)
+    know("bounded", needs=Needs(memory_mb=100))
+    know("slow", start_seconds=1.0)
+    know("piped", listens="socket")
+    know("mute", listens="nothing")
+    know("stubborn", grace_seconds=0.3)
+
+
 def _know(runner: Runner, **options: Any) -> None:
     from apps.core.jobs import kinds
 
@@ -95,6 +127,7 @@ def main() -> None:
 
     kinds._kinds.clear()
     register()
+    register_services()
     if "CHORES_ONLY_WHEN_RUNG" in os.environ:
         from workers import supervisor, sweeper
 

@@ -22,11 +22,22 @@ from django.utils import timezone  # noqa: E402
 
 from apps.core import jobs  # noqa: E402
 from apps.core.metrics import series_of  # noqa: E402
-from apps.core.models import Job, JobAttempt, JobEvent, MetricPoint, SystemEvent, User, Worker  # noqa: E402
+from apps.core.models import (  # noqa: E402
+    Job,
+    JobAttempt,
+    JobEvent,
+    MetricPoint,
+    Service,
+    SystemEvent,
+    User,
+    Worker,
+)
+from apps.core.serving import address_of, service_restart, service_touch, service_unwant, service_want  # noqa: E402
 from tests.patience import until  # noqa: E402
 from tests.workers import chores  # noqa: E402
 
 chores.register()
+chores.register_services()
 
 
 def _owner() -> User:
@@ -113,6 +124,34 @@ def system_events(job_id: str) -> int:
     return SystemEvent.objects.filter(dedupe_key__startswith=f"job:{job_id}").count()
 
 
+def want(kind: str, key: str = "", specification: dict[str, Any] | None = None) -> str:
+    """The id of a service that is wanted."""
+    return service_want(kind=kind, key=key, specification=specification, by=_owner()).pk
+
+
+def serve(name: str, service_id: str) -> None:
+    """`unwant`, `restart` or `touch` a service."""
+    if name == "touch":
+        service_touch(service_id=service_id)
+    else:
+        functions = {"unwant": service_unwant, "restart": service_restart}
+        functions[name](service=Service.objects.get(pk=service_id), by=None)
+
+
+def service(service_id: str) -> dict[str, Any]:
+    """A service as it stands, where it is reached, and each change of it."""
+    fields = (
+        *("status", "wanted", "token", "keeper", "host", "pid", "port", "deaths", "restarts", "error_code"),
+        *("error_message", "last_words", "used_memory_mb", "revision", "running_revision"),
+    )
+    row: dict[str, Any] = dict(Service.objects.filter(pk=service_id).values(*fields).get())
+    address = address_of(Service.objects.get(pk=service_id))
+    row["address"] = address and {"url": address.url, "socket": address.socket, "headers": address.headers}
+    changes = JobEvent.objects.filter(topic=service_id, type="service_change").order_by("xid", "id")
+    row["changes"] = [(one["state"], one.get("reason", "")) for one in changes.values_list("payload", flat=True)]
+    return row
+
+
 DO = {
     function.__name__: function
     for function in (
@@ -121,7 +160,10 @@ DO = {
         let_it_be_late,
         act,
         job,
+        serve,
+        service,
         statuses,
+        want,
         worker,
         workers,
         system_events,

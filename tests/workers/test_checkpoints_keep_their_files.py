@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from django.utils import timezone
@@ -72,7 +72,7 @@ def test_a_folder_is_kept_with_its_files(job: Job, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["killed", "released", "lost"])
-def test_it_is_kept_from_one_execution_to_the_next(job: Job, outcome: str) -> None:
+def test_it_is_kept_from_one_execution_to_the_next(job: Job, outcome: Literal["killed", "released", "lost"]) -> None:
     stored = artefact_store(source=[b"one"])
     settle(job.pk, job.attempt, Verdict(outcome, last_words=(checkpoint(stored),)))
     assert kept() == {stored.sha256}
@@ -84,11 +84,12 @@ def test_once_the_job_has_ended_nothing_keeps_it(job: Job, kind: Any, owner: Use
     speak(job.pk, job.attempt, said)
     assert settle_all([(job.pk, job.attempt, Verdict("completed", result={}))]) == []
     assert kept() == set()
-    for end in ("completed", "failed", "cancelled"):
+    ends: tuple[Literal["completed", "failed", "cancelled"], ...] = ("completed", "failed", "cancelled")
+    for end in ends:
         job_enqueue(kind="chore", payload={}, owner=owner)
         other = claimed()
         speak(other.pk, other.attempt, [checkpoint(artefact_store(source=[end.encode()]))])
-        settle(other.pk, other.attempt, Verdict(end))  # type: ignore[arg-type]
+        settle(other.pk, other.attempt, Verdict(end))
         assert kept() == set(), end
     job_enqueue(kind="chore", payload={}, owner=owner)
     waits = claimed()

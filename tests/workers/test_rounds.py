@@ -10,6 +10,7 @@ from django.db import OperationalError
 
 from apps.core.jobs import sweep, upkeep
 from apps.core.models import Job
+from apps.core.serving import keeping
 from tests.patience import PATIENCE
 from tests.workers.fleet import until
 from workers import orphans, supervisor, sweeper
@@ -37,6 +38,7 @@ def test_a_long_pass_of_retention_stops_neither_leases_nor_promotions(monkeypatc
     monkeypatch.setattr(sweeper, "RETENTION_SECONDS", 0.0)
     for name in ("expire_leases", "promote_due", "pass_deadlines", "ring_waiting", "forget_workers"):
         monkeypatch.setattr(sweep, name, count(name))
+    monkeypatch.setattr(keeping, "expire_services", count("services"))
     monkeypatch.setattr(sweep, "forget_old", forget)
     monkeypatch.setattr(upkeep, "look_after_all", dict)
     monkeypatch.setattr(orphans, "kill_orphans", lambda: 0)

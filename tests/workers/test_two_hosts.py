@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from tests.patience import PATIENCE
 from tests.workers.fleet import Fleet, alive, until
+from tests.workers.handle import Handle
 from workers import orphans
 
 pytestmark = pytest.mark.slow
@@ -57,3 +59,24 @@ def test_looking_for_orphans_leaves_the_work_of_a_living_host_alone(fleet: Fleet
     assert alive(working)
     (fleet.folder / "may-end").touch()
     assert fleet.wait_for(job, "completed", seconds=PATIENCE)["attempts"][-1]["host"] == "here"
+
+
+def test_a_service_of_a_host_that_fell_silent_runs_on_the_other_after_its_lease_and_never_on_both(fleet: Fleet) -> None:
+    here = fleet.worker(host="here")
+    service = Handle(fleet, "echo", "of two hosts")
+    first = service.once("ready")
+    assert first["host"] == "here"
+    process = psutil.Process(first["pid"])
+    here.signal(signal.SIGSTOP)
+    there = fleet.worker(host="there")
+    until(lambda: not alive(process), seconds=PATIENCE)
+    second = service.once("ready", after=first["token"])
+    assert (second["host"], second["keeper"]) == ("there", there.name)
+    assert service.get()["pid"] == second["pid"]
+    states = [state for state, _ in second["changes"]]
+    assert states == ["pending", "starting", "ready", "pending", "starting", "ready"]
+    here.signal(signal.SIGCONT)
+    until(lambda: "fenced" in here.log.read_text(), seconds=PATIENCE)
+    assert service.row["token"] == second["token"]
+    service.do("unwant")
+    service.once("stopped")

@@ -21,6 +21,7 @@ from typing import IO
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 libc = ctypes.CDLL(None, use_errno=True)
 _LINUX = sys.platform == "linux"
+_HEEDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def become_subreaper() -> None:
@@ -89,6 +90,12 @@ class Leader:
         death_signal: int = signal.SIGTERM,
     ) -> None:
         parent = os.getpid()
+
+        def prepare() -> None:
+            die_with(parent, death_signal)
+            for number in _HEEDED:  # what we ignore it would ignore too
+                signal.signal(number, signal.SIG_DFL)
+
         self.process: subprocess.Popen[bytes] = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -97,7 +104,7 @@ class Leader:
             env=None if environment is None else dict(environment),
             cwd=folder,
             start_new_session=True,
-            preexec_fn=lambda: die_with(parent, death_signal),
+            preexec_fn=prepare,
         )
         self.pid = self.process.pid
 

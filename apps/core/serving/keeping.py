@@ -96,15 +96,19 @@ class Used:
     device_memory_mb: float | None = None
 
 
-def renew(held: Mapping[tuple[str, int], Used], *, lease_seconds: float) -> None:
-    """Extend the leases of all that a worker keeps, and note what they use."""
+def renew(held: Mapping[tuple[str, int], Used], *, lease_seconds: float) -> list[tuple[str, int]]:
+    """Extend the leases of all that a worker keeps, and note what they use. Returns those that are still ours."""
+    ours = []
     with transaction.atomic():
         for (service_id, token), used in sorted(held.items(), key=lambda item: item[0]):
-            _ours(service_id, token).update(
+            renewed = _ours(service_id, token).update(
                 lease_expires_at=in_seconds(lease_seconds),
                 used_memory_mb=used.memory_mb,
                 used_device_memory_mb=used.device_memory_mb,
             )
+            if renewed:
+                ours.append((service_id, token))
+    return ours
 
 
 Ask = Literal["", "fenced", "unwanted", "restart", "idle"]
@@ -159,7 +163,7 @@ def note_stopping(service_id: str, token: int, *, reason: str, unused_since: dat
         rows = _ours(service_id, token).exclude(status=ServiceStatus.STOPPING)
         values: dict[str, Any] = {"status": ServiceStatus.STOPPING}
         if unused_since is not None:
-            rows = rows.filter(wanted=True, last_used_at=unused_since, running_revision=F("revision"))
+            rows = rows.filter(wanted=True, last_used_at__lte=unused_since, running_revision=F("revision"))
             values["wanted"] = False
         before = rows.select_for_update().values_list("status", flat=True).first()
         if before is None:

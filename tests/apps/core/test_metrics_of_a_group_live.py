@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -83,7 +82,7 @@ async def test_a_job_that_begins_later_joins_with_all_it_has_measured(live: Tail
 async def test_server_sent_events_of_a_topic_carry_metrics_too(live: Tailer) -> None:
     job = await aside(lambda: make("1-a", running=True))
     await aside(measure, job, 9)
-    stream = cast(AsyncGenerator[str], event_stream(Scope(topic="1-a"), "now", Admission(user_id="user_nobody")))
+    stream = event_stream(Scope(topic="1-a"), "now", Admission(user_id="user_nobody"))
     try:
         assert "event: open" in await anext(stream)
         said = await anext(stream)

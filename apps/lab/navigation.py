@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
-from django.urls import Resolver404, resolve
+from django.conf import settings
+from django.urls import Resolver404, get_urlconf, resolve
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,15 @@ AREAS: tuple[Area, ...] = (
 )
 
 
-def areas() -> list[Area]:
+def areas() -> Sequence[Area]:
     """The areas that exist in this installation."""
-    return [area for area in AREAS if _leads_somewhere(area.path)]
+    return _areas_of(get_urlconf() or settings.ROOT_URLCONF)
+
+
+@cache
+def _areas_of(_urlconf: str) -> Sequence[Area]:
+    """Asked once: every page shows them."""
+    return tuple(area for area in AREAS if _leads_somewhere(area.path))
 
 
 def current(path: str) -> Area | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from threading import local
 from typing import Any
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.sql import Query
 
 from apps.core import ids
 from apps.core.fields import TimestampMixin
@@ -57,8 +59,21 @@ class ShownTasks(models.Manager["ArcTask"]):
 
     def get_queryset(self) -> models.QuerySet[ArcTask]:
         """Everything that may be seen."""
+        found = super().get_queryset()
+        found.query = _shown().chain()
+        return found
+
+
+_built = local()
+
+
+def _shown() -> Query:
+    """The condition, put together once a thread: every page about tasks asks with it, several times."""
+    if not hasattr(_built, "shown"):
         hidden = TaskImport.objects.filter(is_shown=False).values("number")
-        return super().get_queryset().exclude(arrival__in=hidden)
+        _built.shown = models.QuerySet(ArcTask).exclude(arrival__in=hidden).query
+    found: Query = _built.shown
+    return found
 
 
 class ArcTask(TimestampMixin):

@@ -153,10 +153,15 @@ async function refetch() {
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 
+// The pieces of a message; rows of a table come in a template, for they stand in nothing else.
+function pieces(content) {
+  return [...content.children].flatMap((piece) => (piece.matches("template") ? pieces(piece.content) : [piece]));
+}
+
 function apply(html) {
   const template = document.createElement("template");
   template.innerHTML = html;
-  for (const piece of [...template.content.children]) {
+  for (const piece of pieces(template.content)) {
     try {
       place(piece);
     } catch (error) {

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from apps.experiments.engine.scoring import wilson
 from apps.experiments.models import TERMINAL_SOLVES, Solve
 
-MAX_POINTS = 100
+MAX_POINTS = 60
 
 
 class Point(NamedTuple):

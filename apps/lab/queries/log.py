@@ -13,7 +13,8 @@ from apps.core.jobs.kinds import Subject
 from apps.core.log_lines import LogLine, log_line
 from apps.core.models import JobEvent, User
 
-_SHOWN = 2000
+_SHOWN = 240
+"""Characters of what a list shows as it was written; its job's page shows the rest."""
 
 
 @dataclass(frozen=True)
@@ -38,4 +39,7 @@ def rows(found: Sequence[JobEvent], _user: User) -> list[EventRow]:
 
 def _line(event: JobEvent) -> LogLine:
     line = log_line(event.type, event.payload, event.at)
-    return line or LogLine(event.at, "debug", json.dumps(event.payload, ensure_ascii=False)[:_SHOWN])
+    if line is not None:
+        return line
+    written = json.dumps(event.payload, ensure_ascii=False)
+    return LogLine(event.at, "debug", written if len(written) <= _SHOWN else f"{written[:_SHOWN]}…")

@@ -76,7 +76,7 @@ EXPERIMENTS = ListPage(
         Column("Owner", wide=True),
         Column("Created", sort="created", first="desc", num=True, wide=True),
     ),
-    row="experiments/_row.html",
+    body="experiments/_list.html",
     present=_present,
     page_size=25,
     nothing=_nothing,

@@ -19,6 +19,7 @@ from apps.experiments.models import ExperimentRun, Solve
 from apps.experiments.page import TABS, RunPage
 from apps.experiments.queries.log import line_of
 from apps.experiments.queries.progress import Progress
+from apps.experiments.rows import moving_html
 from apps.experiments.templatetags.experiments import cells_html, live_cell_rows
 
 MAX_LISTED_RUNS = 100
@@ -148,4 +149,4 @@ def _list_render(_user: User, key: str, events: Sequence[Event]) -> str:
     names = {event.topic for event in events} & set(key.split(","))
     found = queries.experiments_filtered().filter(runs__run_id__in=names).distinct()
     rows = queries.rows_of(list(found[:MAX_LISTED_RUNS]))
-    return "".join(render_to_string("experiments/_row_live.html", {"row": row, "oob": True}) for row in rows)
+    return "".join(map(moving_html, rows))

@@ -11,7 +11,9 @@ from django.utils.safestring import SafeString, mark_safe
 from apps.core import words
 from apps.core.templatetags.ui import ago
 from apps.experiments.models import Solve
+from apps.experiments.queries import ExperimentRow
 from apps.experiments.queries.matrix import Cell, Matrix, MatrixRow, column_labels, symbol_of, words_of
+from apps.experiments.rows import row_html
 from apps.experiments.strategies import title_of
 
 register = template.Library()
@@ -106,6 +108,12 @@ def _cell_row(solve: Solve, base: str, query: str, marks: str = "") -> str:
         + "".join(f'<td class="num only-wide">{figure}</td>' for figure in figures)
         + f'<td class="num muted only-wide">{ago(solve.finished_at)}</td></tr>'
     )
+
+
+@register.simple_tag
+def experiment_rows(rows: Iterable[ExperimentRow]) -> SafeString:
+    """Experiments as rows of their list."""
+    return mark_safe("".join(map(row_html, rows)))  # noqa: S308 - escaped in the parts
 
 
 @register.filter

@@ -21,6 +21,7 @@ from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from apps.core import jobs  # noqa: E402
+from apps.core.jobs import doorbell  # noqa: E402
 from apps.core.metrics import series_of  # noqa: E402
 from apps.core.models import (  # noqa: E402
     Job,
@@ -60,6 +61,14 @@ def enqueue_close_together(kind: str, gap: float) -> None:
     time.sleep(gap)
     [second] = enqueue(kind)
     until(lambda: _job(second).started_at is not None, "the second waits although a worker is free")
+
+
+def enqueue_each_rung(kind: str, count: int) -> None:
+    """Put in jobs that are each rung for, as if they came one after the other."""
+    usual, doorbell.MIN_INTERVAL = doorbell.MIN_INTERVAL, -1.0
+    for _ in range(count):
+        enqueue(kind)
+    doorbell.MIN_INTERVAL = usual
 
 
 def let_it_be_late(job_id: str) -> None:
@@ -157,6 +166,7 @@ DO = {
     for function in (
         enqueue,
         enqueue_close_together,
+        enqueue_each_rung,
         let_it_be_late,
         act,
         job,

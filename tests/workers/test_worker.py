@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -273,9 +272,7 @@ def test_a_worker_stopped_beyond_its_lease_cannot_write_when_it_returns(fleet: F
 
 def test_rings_do_not_pile_up_in_the_broker(fleet: Fleet) -> None:
     fleet.end_workers()
-    for _ in range(60):
-        fleet.enqueue("noop")
-        time.sleep(0.06)
+    fleet.ask("enqueue_each_rung", kind="noop", count=60)
     messages = fleet.folder / "broker" / "messages"
     if messages.exists():
         assert len(list(messages.iterdir())) <= 40

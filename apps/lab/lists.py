@@ -6,10 +6,10 @@ from django.db.models import Q
 
 from apps.core.jobs import kinds, reports
 from apps.core.lists import Bulk, Choice, Column, Empty, Given, ListPage, Search, Sort, Switch, options
-from apps.core.models import JobStatus, Severity
+from apps.core.models import JobStatus, ServiceStatus, Severity
 from apps.core.system_events import event_sources, events_matching, system_events
 from apps.core.words import status_word, tail
-from apps.lab.queries import jobs, log
+from apps.lab.queries import jobs, log, services
 
 JOBS = ListPage(
     name="jobs",
@@ -62,6 +62,51 @@ JOBS = ListPage(
     ),
     loosen="Loosen the filter: another state, another queue, or fewer words.",
     live="jobs",
+)
+
+SERVICES = ListPage(
+    name="services",
+    title="Services",
+    noun="service",
+    url="lab:services",
+    rows=lambda _user: services.services(),
+    search=Search("What it serves, kind, host or owner", services.matching),
+    filters=(
+        Choice("state", "State", options(ServiceStatus), "status"),
+        Choice("kind", "Kind", services.kinds_known, "kind", open=True),
+        Switch("wanted", "Wanted", lambda rows, _user: rows.filter(wanted=True)),
+        Switch("mine", "Mine", lambda rows, user: rows.filter(owner=user)),
+    ),
+    sorts={
+        "running": Sort(("-wanted", "-service_id"), first=services.RUNS),
+        "state": Sort(("status", "-service_id")),
+        "-state": Sort(("-status", "service_id")),
+        "used": Sort(("last_used_at", "service_id")),
+        "-used": Sort(("-last_used_at", "-service_id")),
+        "restarts": Sort(("restarts", "service_id")),
+        "-restarts": Sort(("-restarts", "-service_id")),
+    },
+    first_sort="running",
+    columns=(
+        Column("Service"),
+        Column("State", sort="state"),
+        Column("Host", wide=True),
+        Column("Memory", num=True, wide=True),
+        Column("Restarts", sort="restarts", first="desc", num=True, wide=True),
+        Column("Ready for", num=True, wide=True),
+        Column("Last used", sort="used", first="desc", num=True, wide=True),
+        Column("Actions", hidden=True, wide=True),
+    ),
+    row="lab/_service_row.html",
+    present=services.rows,
+    page_size=25,
+    nothing=Empty(
+        "No service has been wanted yet",
+        "What serves without end, such as a model server, is started when something first needs it and listed here.",
+        icon="host",
+    ),
+    loosen="Loosen the filter: another state, another kind, or fewer words.",
+    live="services",
 )
 
 LOG = ListPage(

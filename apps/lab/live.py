@@ -13,12 +13,13 @@ from apps.core import live
 from apps.core.errors import NotFound
 from apps.core.lists import Listing, live_list
 from apps.core.live import EVERY_TOPIC, Event, LivePage
-from apps.core.log_lines import log_line
-from apps.core.models import Job, User
+from apps.core.log_lines import LogLine, log_line
+from apps.core.models import Job, Service, User
 from apps.core.observatory import Look
-from apps.lab.lists import JOBS
+from apps.lab.lists import JOBS, SERVICES
 from apps.lab.observatory import message
 from apps.lab.queries import jobs as job_queries
+from apps.lab.queries import services as service_queries
 from apps.lab.queries.metrics import metrics
 from apps.lab.system import machine_room
 
@@ -31,6 +32,8 @@ def register() -> None:
     live.register(LivePage("observatory", lambda _user, _key: [EVERY_TOPIC], _observatory, types=changes))
     live.register(LivePage("system", lambda _user, _key: [EVERY_TOPIC], _system, types=changes))
     live.register(LivePage("job", _job_topics, _job, points=lambda _user, key: [key], draw_points=_job_metrics))
+    live.register(live_list(SERVICES, types=frozenset({"service_change"})))
+    live.register(LivePage("service", _service_topics, _service))
     live.register(live_list(JOBS, types=changes | {"progress"}, topics=_listed))
 
 
@@ -74,12 +77,11 @@ def _job(user: User, key: str, events: Sequence[Event]) -> str:
     job = Job.objects.select_related("owner").filter(pk=key).first()
     if job is None:
         return ""
-    lines = [log_line(event.type, event.payload, event.at, event.position.cursor) for event in events]
     context = {
         "job": job,
         "row": job_queries.row(job, user),
         "attempts": job_queries.attempts(job),
-        "lines": [line for line in lines if line is not None],
+        "lines": _lines(events),
         "oob": True,
     }
     return render_to_string("lab/_job_live.html", context)
@@ -87,3 +89,28 @@ def _job(user: User, key: str, events: Sequence[Event]) -> str:
 
 def _job_metrics(_user: User, key: str, _jobs: Collection[str]) -> str:
     return render_to_string("lab/_job_metrics.html", {"metrics": metrics(key), "oob": True})
+
+
+def _service_topics(_user: User, key: str) -> list[str]:
+    if not Service.objects.filter(pk=key).exists():
+        raise NotFound(f"There is no service {key[:40]}.")
+    return [key]
+
+
+def _service(user: User, key: str, events: Sequence[Event]) -> str:
+    service = Service.objects.select_related("owner").filter(pk=key).first()
+    if service is None:
+        return ""
+    context = {
+        "service": service,
+        "row": service_queries.row(service, user),
+        "waiting": service_queries.why_waiting(service),
+        "lines": _lines(events),
+        "oob": True,
+    }
+    return render_to_string("lab/_service_live.html", context)
+
+
+def _lines(events: Sequence[Event]) -> list[LogLine]:
+    lines = [log_line(event.type, event.payload, event.at, event.position.cursor) for event in events]
+    return [line for line in lines if line is not None]

@@ -37,7 +37,12 @@ AREAS: tuple[Area, ...] = (
         "System",
         "/system/",
         "system",
-        (Place("Jobs", "/system/jobs/"), Place("Events", "/system/events/"), Place("Event log", "/system/log/")),
+        (
+            Place("Jobs", "/system/jobs/"),
+            Place("Services", "/system/services/"),
+            Place("Events", "/system/events/"),
+            Place("Event log", "/system/log/"),
+        ),
     ),
 )
 

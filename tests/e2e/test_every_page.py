@@ -27,6 +27,7 @@ PAGES = [
     "EXPERIMENT/cells/0/",
     "/system/",
     "/system/jobs/",
+    "/system/services/",
     "/system/events/",
     "/system/log/",
     "/system/patterns/",

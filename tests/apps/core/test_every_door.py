@@ -203,7 +203,7 @@ def _may_post(name: str, route: str) -> bool:
         return True
     if route.startswith(OF_ANYBODY):
         return True
-    return name == "owner" and route.startswith(("/experiments/", "/system/jobs/"))
+    return name == "owner" and route.startswith(("/experiments/", "/system/jobs/", "/system/services/"))
 
 
 def test_every_writing_page_asks_for_the_csrf_token(people: People) -> None:

@@ -35,6 +35,7 @@ NAMES = {
 ACTIONS = {
     "/system/queues/": ("pause", "resume"),
     "/system/jobs/": ("cancel", "pause", "resume", "retry", "stop"),
+    "/system/services/": ("stop", "restart"),
     "/training/": ("map", "split", "tokens", "describe", "cancel", "delete"),
     "/experiments/": ("start", "pause", "resume", "cancel", "retry", "rerun", "delete"),
 }

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 import apps
 from apps.core.lists import ListPage
-from apps.core.models import JobEvent, User
+from apps.core.models import JobEvent, Service, User
 from apps.core.system_events import system_event_record
 from apps.core.views.people import PEOPLE
 from apps.lab.samples import SAMPLE_LIST
@@ -65,6 +65,10 @@ def _member(people: People) -> None:
     User.objects.create(username=f"member{next(numbers)}", role="researcher")
 
 
+def _service(people: People) -> None:
+    Service.objects.create(kind="echo", key=f"e{next(numbers)}", owner=people.owner, wanted_at=timezone.now())
+
+
 def _dataset(people: People) -> None:
     Dataset.objects.create(name=f"Sums {next(numbers)}", owner=people.owner)
 
@@ -77,6 +81,7 @@ MAKERS: dict[str, Callable[[People], Any]] = {
     "gallery": _task,
     "people": _member,
     "datasets": _dataset,
+    "services": _service,
 }
 """One more row of each list. A new list says here how a row of it is made."""
 

@@ -60,6 +60,8 @@ class AppConfig(BaseModel):
     torch: Literal["auto", "cpu", "cuda"] = "auto"
     service_host: str = Field("127.0.0.1", min_length=1, max_length=255)
     service_memory_mb: int | None = Field(None, ge=1)
+    models_dir: str | None = None
+    checkpoint_interval: int = Field(100, ge=1)
     event_retention_days: float = Field(14.0, gt=0)
     job_retention_days: float = Field(90.0, gt=0)
     system_event_retention_days: float = Field(180.0, gt=0)
@@ -143,6 +145,11 @@ class AppConfig(BaseModel):
     def logs_path(self) -> Path:
         """Where the processes of this machine log; `logs` in the storage folder unless set."""
         return (BASE_DIR / self.logs_dir).resolve() if self.logs_dir else self.storage_path / "logs"
+
+    @property
+    def models_path(self) -> Path:
+        """Where folders with base models lie; `models` in the storage folder unless set."""
+        return (BASE_DIR / self.models_dir).resolve() if self.models_dir else self.storage_path / "models"
 
     @property
     def is_postgres(self) -> bool:

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.core.admin import LookOnly
-from apps.training.models import Dataset
+from apps.training.models import Dataset, TrainingCheckpoint, TrainingJob
 
 
 @admin.register(Dataset)
@@ -32,3 +32,24 @@ class DatasetAdmin(LookOnly):
     def page(self, row: Dataset) -> SafeString:
         """Its own page."""
         return format_html('<a href="{}">open</a>', reverse("training:dataset", args=[row.pk]))
+
+
+@admin.register(TrainingJob)
+class TrainingJobAdmin(LookOnly):
+    """Training runs."""
+
+    list_display = ["name", "status", "method", "base_model", "dataset", "owner", "created_at"]
+    list_filter = ["status", "method"]
+    list_select_related = ["owner", "dataset"]
+    search_fields = ["name", "training_id", "base_model"]
+    ordering = ["-created_at", "-training_id"]
+
+
+@admin.register(TrainingCheckpoint)
+class TrainingCheckpointAdmin(LookOnly):
+    """Their checkpoints."""
+
+    list_display = ["training", "step", "loss", "eval_loss", "size_bytes", "created_at"]
+    list_select_related = ["training"]
+    search_fields = ["training__training_id", "training__name"]
+    ordering = ["-created_at", "-pk"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from apps.core.jobs import kinds, upkeep
 from apps.core.jobs.kinds import Kind, Subject
 from apps.core.models import Job
-from apps.training import dataset_page, search
+from apps.training import dataset_page, run_wiring, search
 from apps.training.models import Dataset
 from apps.training.services import datasets, finishing, uploads
 
@@ -44,6 +44,7 @@ def register() -> None:
     upkeep.register("uploads of yesterday", uploads.uploads_look_after)
     dataset_page.register()
     search.register()
+    run_wiring.register()
 
 
 def dataset_subjects(jobs: Sequence[Job]) -> Mapping[str, Subject]:

@@ -56,6 +56,9 @@ FIELDS = {
     "experiments.Experiment": "experiment_id name description hypothesis strategy_configs results insights created_at updated_at",
     "tasks.ArcTask": "task_id task_source difficulty_level train_examples test_input test_output family metadata created_at",
     "training.Dataset": "dataset_id name description size_bytes format num_samples created_at statistics",
+    "training.TrainingJob": "name status base_model dataset eval_dataset recipe output_dir created_at started_at finished_at "
+    "error_message total_steps model_id",
+    "training.TrainingCheckpoint": "step artefact loss size_bytes created_at",
     "core.Job": "job_id kind queue status attempt lease_expires_at priority fair_tag progress",
     "core.JobAttempt": "job number worker outcome cpu_seconds wall_seconds peak_memory_mb",
     "core.JobEvent": "job seq type payload at",

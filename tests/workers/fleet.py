@@ -140,14 +140,20 @@ class Fleet:
         subprocess.run([sys.executable, *arguments], cwd=ROOT, env=self.environment, check=True)
 
     def worker(
-        self, *, queues: str = "cpu", concurrency: int = 2, host: str = "", environment: dict[str, str] | None = None
+        self,
+        *,
+        queues: str = "cpu",
+        concurrency: int = 2,
+        host: str = "",
+        environment: dict[str, str] | None = None,
+        program: tuple[str, ...] = ("-m", "tests.workers.chores"),
     ) -> WorkerProcess:
-        """Start a worker; returns when it is written down."""
+        """Start a worker (of chores, unless another program is named); returns when it is written down."""
         log = self.folder / f"worker-{len(self.workers)}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "tests.workers.chores", "--queues", queues),
+                    *(sys.executable, *program, "--queues", queues),
                     *("--concurrency", str(concurrency), "--host", host),
                 ],
                 cwd=ROOT,

@@ -21,6 +21,7 @@ from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from apps.core import jobs  # noqa: E402
+from apps.core.artefacts import artefact_record, artefact_store  # noqa: E402
 from apps.core.jobs import doorbell  # noqa: E402
 from apps.core.metrics import series_of  # noqa: E402
 from apps.core.models import (  # noqa: E402
@@ -34,6 +35,9 @@ from apps.core.models import (  # noqa: E402
     Worker,
 )
 from apps.core.serving import address_of, service_restart, service_touch, service_unwant, service_want  # noqa: E402
+from apps.training.documents import TrainingJobCreate  # noqa: E402
+from apps.training.models import Dataset, TrainingJob  # noqa: E402
+from apps.training.services.runs import training_job_create  # noqa: E402
 from tests.patience import until  # noqa: E402
 from tests.workers import chores  # noqa: E402
 
@@ -161,6 +165,32 @@ def service(service_id: str) -> dict[str, Any]:
     return row
 
 
+def train(name: str, request: dict[str, Any]) -> list[str]:
+    """A training run over a few examples: its id and that of its job."""
+    lines = [json.dumps({"instruction": "mirror", "input": f"{n}12", "output": f"21{n}"}) + "\n" for n in range(8)]
+    examples = artefact_record(stored=artefact_store(source=[line.encode() for line in lines]))
+    ready = {"state": "ready", "shape": "instruction", "num_samples": 8, "finished_at": timezone.now()}
+    dataset, _ = Dataset.objects.get_or_create(name="Mirrors", defaults={**ready, "examples": examples})
+    whole = {"name": name, "dataset_id": dataset.pk, "eval_dataset_id": dataset.pk, "output_dir": name, **request}
+    run = training_job_create(spec=TrainingJobCreate.model_validate(whole), by=_owner())
+    return [run.pk, str(run.job_id)]
+
+
+def training(training_id: str) -> dict[str, Any]:
+    """A training run: its state, its checkpoints' steps and its curves."""
+    run = TrainingJob.objects.get(pk=training_id)
+    points = MetricPoint.objects.filter(series__job=run.job_id).order_by("series__key", "step")
+    return {
+        "status": run.status,
+        "error": run.error_message,
+        "total_steps": run.total_steps,
+        "model_id": run.model_id,
+        "result": run.result_id,
+        "checkpoints": list(run.checkpoints.order_by("step").values_list("step", flat=True)),
+        "points": [list(point) for point in points.values_list("series__key", "step", "value")],
+    }
+
+
 DO = {
     function.__name__: function
     for function in (
@@ -177,6 +207,8 @@ DO = {
         worker,
         workers,
         system_events,
+        train,
+        training,
     )
 }
 

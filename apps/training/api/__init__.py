@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from apps.training.api.router import router
 
-from apps.training.api import datasets  # isort: skip
+from apps.training.api import datasets, runs  # isort: skip
 
-__all__ = ["datasets", "router"]
+__all__ = ["datasets", "router", "runs"]

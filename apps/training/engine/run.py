@@ -87,7 +87,7 @@ class Run:
 
     def begin(self) -> Path | None:
         """Make ready all that training needs; the folder of the checkpoint it goes on from, if any."""
-        from apps.training.engine.trainer import Parts, make_trainer
+        from apps.training.engine.trainer import Parts, make_trainer, steps_an_epoch
 
         going_on = self._restored()
         self.progress = Progress.read(going_on) if going_on else Progress()
@@ -97,7 +97,6 @@ class Run:
         self.voice("progress", {"fraction": 0.0, "note": "loading the base model"})
         self.model = loading.load_model(self.arguments["model"], self.recipe, self.tokenizer, device=self.device)
         self.learnt, self.parameters = loading.trainable(self.model)
-        self.say(f"{self.learnt:,} of {self.parameters:,} parameters are trained, on {self.device}.")
         parts = Parts(
             recipe=self.recipe,
             model=self.model,
@@ -111,6 +110,18 @@ class Run:
             voice=self.voice,
         )
         self.trainer, self.listener = make_trainer(parts, self.progress)
+        hyper = self.recipe.hyperparameters
+        steps = steps_an_epoch(len(self.train_rows), hyper.batch_size, hyper.gradient_accumulation_steps)
+        self.voice(
+            "plan",
+            {
+                "total_steps": steps * hyper.num_epochs,
+                "parameters": self.parameters,
+                "trained_parameters": self.learnt,
+                "tokens": self.train_rows.counts.tokens,
+                "device": self.device,
+            },
+        )
         return going_on
 
     def whole(self) -> dict[str, Any]:

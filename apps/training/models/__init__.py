@@ -8,5 +8,17 @@ from apps.training.models.datasets import (
     DatasetState,
     DatasetUpload,
 )
+from apps.training.models.jobs import Descent, TrainingCheckpoint, TrainingJob, TrainingStatus
 
-__all__ = ["Dataset", "DatasetFormat", "DatasetOrigin", "DatasetShape", "DatasetState", "DatasetUpload"]
+__all__ = [
+    "Dataset",
+    "DatasetFormat",
+    "DatasetOrigin",
+    "DatasetShape",
+    "DatasetState",
+    "DatasetUpload",
+    "Descent",
+    "TrainingCheckpoint",
+    "TrainingJob",
+    "TrainingStatus",
+]

@@ -19,7 +19,9 @@ from apps.tasks.engine.intake.archives import Source
 from apps.tasks.models import ArcTask, TaskFamily, TaskSource
 from apps.tasks.services import tasks_import
 from apps.tasks.services.imports import import_begin
+from apps.training.documents import TrainingJobCreate
 from apps.training.models import Dataset, DatasetUpload
+from apps.training.services.runs import training_job_create
 
 from .conftest import People
 
@@ -74,8 +76,13 @@ def furnish(people: People) -> dict[str, str]:
         "finished_at": timezone.now(),
     }
     dataset = Dataset.objects.create(name="Sums", owner=people.owner, state="ready", **whole)
+    training = training_job_create(
+        spec=TrainingJobCreate(name="Adder", base_model="llama-200k", dataset_id=dataset.pk, output_dir="adder"),
+        by=people.owner,
+    )
     return {
         "dataset_id": dataset.pk,
+        "training_id": training.pk,
         "upload_id": DatasetUpload.objects.create(owner=people.owner, file_name="a.csv", size=3).pk,
         "task_id": "lab:a",
         "family_id": family.pk,

@@ -57,6 +57,7 @@ def test_a_program_is_shown_step_by_step_by_another_process(tmp_path: Path) -> N
     code = """
 import config.asgi
 from apps.experiments.replayer import REPLAYER
+REPLAYER.seconds = 600
 program = {"kind": "rules", "family": "select", "cost": 1, "calls": [["turn", 4]]}
 (steps,) = REPLAYER.steps("program_synthesis", program, [[[1, 2]]])
 assert steps[-1][1] == [[2, 1]], steps

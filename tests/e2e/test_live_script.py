@@ -102,6 +102,13 @@ def test_rows_are_added_once_even_when_they_are_sent_again(played: Played) -> No
     expect(played.page.locator("#rows tr").first).to_have_id("r0")
 
 
+def test_a_row_that_comes_in_a_template_replaces_the_one_of_its_id(played: Played) -> None:
+    rows = '<tr id="r1" hx-swap-oob="true"><td>one</td></tr><tr id="r9" hx-swap-oob="true"><td>not here</td></tr>'
+    played.send(f'<p id="a" hx-swap-oob="true">two</p><template>{rows}</template>', "0-2")
+    expect(played.page.locator("#rows tr")).to_have_text(["one"])
+    expect(played.page.locator("#a")).to_have_text("two")
+
+
 def test_data_reaches_its_chart_without_a_script_being_run(played: Played) -> None:
     page = played.page
     page.evaluate(

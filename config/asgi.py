@@ -14,11 +14,13 @@ http = get_asgi_application()
 
 from apps.core.databases.sqlite.base import stay_open  # noqa: E402 - after Django is set up
 from apps.core.edge.bodies import BodyGate  # noqa: E402 - after Django is set up
+from apps.core.edge.heads import bound_heads  # noqa: E402 - after Django is set up
 from apps.core.edge.proxy import TrustedProxies, disarm_server  # noqa: E402 - after Django is set up
 from apps.core.live.handshake import OwnOrigin  # noqa: E402 - after Django is set up
 from config.routing import websocket_urlpatterns  # noqa: E402
 
 disarm_server()
+bound_heads()
 stay_open()
 application = TrustedProxies(
     ProtocolTypeRouter(

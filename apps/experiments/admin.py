@@ -123,7 +123,7 @@ class TaskSubmissionAdmin(LookOnly):
     @admin.display(description="Answer")
     def picture(self, row: TaskSubmission) -> SafeString:
         """Attempt 1 at the first test."""
-        return _drawn(row.predicted_output, 48) if row.predicted_output else format_html("<span>–</span>")
+        return _drawn(row.predicted_output, 48) if row.predicted_output else format_html("<span>{}</span>", "–")
 
     @admin.display(description="Attempts")
     def answer(self, row: TaskSubmission) -> SafeString:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
 
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
@@ -13,6 +16,7 @@ from apps.core.errors import Forbidden, TerrariumError
 from apps.core.failures import describe, error_body, error_headers, failure_of, is_generic, of_status
 
 logger = logging.getLogger(__name__)
+P = ParamSpec("P")
 API_PREFIXES = ("/api/", "/v1/")
 
 _TITLES = {
@@ -106,21 +110,39 @@ def _fragment(request: HttpRequest, error: TerrariumError) -> HttpResponse:
     return HttpResponse(body, status=error.status)
 
 
+def _lets_go(handler: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
+    """An asynchronous server has errors told in threads that live on, where nobody else gives the connection back."""
+
+    @wraps(handler)
+    def told(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            return handler(*args, **kwargs)
+        finally:
+            if not connection.in_atomic_block:
+                connection.close()
+
+    return told
+
+
+@_lets_go
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400, also for a host or a cookie that cannot be trusted, so outside the frame."""
     return error_page(request, describe(exception) or of_status(400), alone=True)
 
 
+@_lets_go
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """403."""
     return error_page(request, describe(exception) or of_status(403))
 
 
+@_lets_go
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's signature
     """404."""
     return error_page(request, of_status(404))
 
 
+@_lets_go
 def server_error(request: HttpRequest) -> HttpResponse:
     """500 or 503: only an id is shown; the fault itself is found under it among the system events."""
     failure = getattr(request, "failure", None) or TerrariumError("Something went wrong on our side.")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.db import connections
 from django.test import Client
 
 from apps.core.accounts import api_key_create
@@ -343,6 +346,18 @@ async def test_a_cookie_that_cannot_be_ours_is_dropped_and_nobody_is_told_of_a_f
     both = await knock("GET", b"/account/", [(b"cookie", cookie + b'; other="\\000"')])
     assert both.status == 200, "what another program on this machine has set keeps nobody out"
     assert await aside(SystemEvent.objects.count) == 0
+
+
+@pytest.mark.parametrize(("path", "status"), [(b"/nowhere/", 404), (b"/probe/", 400)])
+async def test_telling_an_error_keeps_no_connection(live: Any, path: bytes, status: int) -> None:
+    """Each thread that told one would keep one of a pool's few for good."""
+    teller = ThreadPoolExecutor(1)
+    asyncio.get_running_loop().set_default_executor(teller)
+    cookie = (b"cookie", (await aside(lambda: session_of(make_member("olga"))))["cookie"].encode())
+    more = [(b"host", b"evil.example")] if status == 400 else []
+    assert (await knock("GET", path, [cookie, *more])).status == status
+    held = await asyncio.wrap_future(teller.submit(lambda: connections["default"].connection))
+    assert held is None
 
 
 PARTS: dict[str, bytes] = {

@@ -167,7 +167,7 @@ class UploadOut(Schema):
         return {"upload_id": row.pk, "file_name": row.file_name, "size": row.size, "received": row.received}
 
 
-class FromUploadIn(DatasetIn):
+class FromUploadIn(DatasetIn, Strict):
     """A dataset of a large upload."""
 
     upload_id: str = Field(min_length=1, max_length=40)

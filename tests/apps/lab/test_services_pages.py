@@ -125,6 +125,7 @@ def test_a_page_says_why_it_waits_and_what_it_said_last(
     as_: Browser, people: People, three: dict[str, Service]
 ) -> None:
     client = as_(people.viewer)
+    assert "exited after 5 tries" in client.get(LIST).content.decode()
     assert "No worker serves the queue cpu." in client.get(f"{LIST}{three['waits'].pk}/").content.decode()
     text = client.get(f"{LIST}{three['failed'].pk}/").content.decode()
     assert "It ended 5 times soon after it was started" in text

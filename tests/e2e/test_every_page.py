@@ -77,8 +77,6 @@ def themed(request: pytest.FixtureRequest, browser: Browser, signed_in: BrowserC
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_has_no_accessibility_violation(themed: Page, lab: Lab, experiment: str, path: str) -> None:
-    if path == "/api/docs":
-        pytest.skip("the interactive API reference is a packaged tool")
     themed.goto(_address(lab, path, experiment))
     found = Axe().run(themed, options=AXE_OPTIONS)
     assert found.violations_count == 0, found.generate_report()

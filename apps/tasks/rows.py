@@ -14,6 +14,7 @@ from typing import Any
 
 from django import forms
 
+from apps.core.words import plural
 from apps.tasks.engine.grids import COLOURS, MAX_SIDE
 
 ARROW = "->"
@@ -82,7 +83,9 @@ def _grid(lines: list[tuple[int, str]]) -> list[list[int]]:
                     f"Line {number}, column {column}: {value!r} is no colour; use digits 0 to {COLOURS - 1}."
                 )
         if len(cells) != width:
-            raise ValueError(f"Line {number}: this row has {len(cells)} cells, the first of its grid has {width}.")
+            raise ValueError(
+                f"Line {number}: this row has {plural(len(cells), 'cell')}, the first of its grid has {width}."
+            )
         if width > MAX_SIDE:
             raise ValueError(f"Line {number}: this row has {width} cells; the most is {MAX_SIDE}.")
     return [[int(value) for value in cells] for _, cells in lines]

@@ -23,7 +23,7 @@ legal = hnp.arrays(np.int8, st.tuples(st.integers(1, 30), st.integers(1, 30)), e
         ([[]], "0 columns"),
         ([[0] * 31], "31 columns"),
         ([[0]] * 31, "31 rows"),
-        ([[0, 1], [2]], "row 2 has 1 cells but row 1 has 2"),
+        ([[0, 1], [2]], "row 2 has 1 cell but row 1 has 2"),
         ([[0, 10]], "row 1, column 2 holds 10"),
         ([[0], [-1]], "row 2, column 1 holds -1"),
         ([[True]], "whole number"),

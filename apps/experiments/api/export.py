@@ -15,6 +15,7 @@ from pydantic import Field
 
 from apps.core.engine.zips import zip_parts
 from apps.core.streaming import Download
+from apps.experiments import queries
 from apps.experiments.api.schemas import experiment_out, run_out, submission_out
 from apps.experiments.engine.answer_files import csv_2020, harness, kaggle
 from apps.experiments.models import Experiment, ExperimentRun, Solve, TaskSubmission
@@ -140,7 +141,8 @@ def _submissions(run: ExperimentRun) -> Iterator[TaskSubmission]:
 
 def _json_lines(experiment: Experiment, run: ExperimentRun) -> Iterator[str]:
     """One JSON object, a submission a line."""
-    head = experiment_out(experiment, results=experiment.results, progress=None, run_id=run.run_id)
+    _, results = queries.standings_of([run])[run.run_id]
+    head = experiment_out(experiment, results=results.model_dump(mode="json"), progress=None, run_id=run.run_id)
     yield '{"format":"terrarium.experiment/1",\n"experiment":' + _json(head) + ',\n"run":' + _json(run_out(run))
     yield ',\n"submissions":['
     for number, submission in enumerate(_submissions(run)):

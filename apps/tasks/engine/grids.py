@@ -79,7 +79,8 @@ def parse_grid(value: Any, field: str = "grid") -> Grid:
             _check_side(width, "columns", field)
         if len(row) != width:
             raise InvalidGrid(
-                f"{field}: row {row_number} has {len(row)} cells but row 1 has {width}; make all rows equally long."
+                f"{field}: row {row_number} has {len(row)} {'cell' if len(row) == 1 else 'cells'} but row 1 has {width}; "
+                "make all rows equally long."
             )
         if set(map(type, row)) == {int} and min(row) >= 0 and max(row) < COLOURS:
             continue  # nearly every row of nearly every file; the slow way finds the words for the others

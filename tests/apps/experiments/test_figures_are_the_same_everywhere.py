@@ -198,7 +198,7 @@ def test_what_an_earlier_version_kept_is_computed_anew(make: Make, tasks: list[A
     ExperimentRun.objects.filter(experiment=made).update(metrics=old)
     assert "50.0 %" in row(viewer, made)
     assert "50.0 %" in headline(viewer, made)
-    assert upkeep.look_after_all() == {"figures of an earlier version": 1}
+    assert upkeep.look_after_all()["figures of an earlier version"] == 1
     made.refresh_from_db()
     assert made.results == kept == made.runs.get().metrics
     assert upkeep.look_after_all() == {}

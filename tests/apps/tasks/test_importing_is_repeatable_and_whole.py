@@ -147,6 +147,6 @@ def test_the_command_imports_files_and_folders(db: None, tmp_path: Path) -> None
 def test_the_command_says_what_is_wrong_and_imports_nothing(db: None, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps(arc()))
     (tmp_path / "b.json").write_text(json.dumps(arc(([[1, 2], [3]], A))))
-    with pytest.raises(CommandError, match="row 2 has 1 cells but row 1 has 2"):
+    with pytest.raises(CommandError, match="row 2 has 1 cell but row 1 has 2"):
         call_command("import_tasks", str(tmp_path))
     assert not ArcTask.objects.exists()

@@ -197,7 +197,7 @@ def test_an_upload_is_shown_before_anything_is_imported(curator: User) -> None:
     assert sent.status_code == 302
     page = html(client, sent["Location"])
     assert "Task bad line" in page
-    assert "row 2 has 1 cells but row 1 has 2; make all rows equally long. Fix the file or import without it." in page
+    assert "row 2 has 1 cell but row 1 has 2; make all rows equally long. Fix the file or import without it." in page
     assert "Import without the problems" in page
     assert not ArcTask.objects.exists()
     done = client.post(f"{sent['Location']}confirm/", {"action": "import"})

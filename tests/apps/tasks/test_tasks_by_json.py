@@ -271,7 +271,7 @@ def test_importing_by_json_says_what_happened_and_what_was_wrong(curator: User) 
     refused = send(client, "POST", f"{URL}/import", {"tasks": {"good": good, "bad": bad}})
     assert refused.status_code == 422
     assert refused.json()["error"]["details"]["problems"][0]["task_id"] == "bad"
-    assert "row 2 has 1 cells but row 1 has 2" in refused.json()["error"]["message"]
+    assert "row 2 has 1 cell but row 1 has 2" in refused.json()["error"]["message"]
     assert not ArcTask.objects.exists()
     taken = send(client, "POST", f"{URL}/import", {"tasks": {"good": good, "bad": bad}, "skip_invalid": True}).json()
     assert (taken["created"], len(taken["problems"])) == (["custom:good"], 1)

@@ -93,7 +93,7 @@ def test_judging_in_the_form_brings_the_family_up_to_date(curator: User) -> None
 @pytest.mark.parametrize(
     ("field", "text", "words"),
     [
-        ("train_text", "10\n0\n->\n1", "Line 2: this row has 1 cells, the first of its grid has 2."),
+        ("train_text", "10\n0\n->\n1", "Line 2: this row has 1 cell, the first of its grid has 2."),
         ("train_text", "1x\n->\n1", "Line 1, column 2: &#x27;x&#x27; is no colour"),
         ("train_text", "1\n->\n", "Line 2: there is no output below"),
         ("train_text", "\n\n->\n1", "Line 3: there is no input above"),

@@ -200,7 +200,7 @@ UPLOADS: dict[str, Upload] = {
     "ragged rows": Upload(
         {"good.json": T, "bad.json": json.dumps(task([[1, 2], [1]]), indent=1)},
         {"good": None},
-        ("Task bad line 9, demonstration 1, input: row 2 has 1 cells but row 1 has 2; make all rows equally long.",),
+        ("Task bad line 9, demonstration 1, input: row 2 has 1 cell but row 1 has 2; make all rows equally long.",),
     ),
     "too many columns": Upload(
         {"a.json": task([[0] * 31]), "b.json": task([[0] * 30] * 30)}, {"b": None}, ("31 columns; a grid has 1 to 30",)

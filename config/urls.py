@@ -27,6 +27,7 @@ urlpatterns = [
     path("tasks/", include("apps.tasks.urls")),
     path("experiments/", include("apps.experiments.urls")),
     path("training/", include("apps.training.urls")),
+    path("carbon/", include("apps.carbon.urls")),
 ]
 
 handler400 = "apps.core.views.errors.bad_request"

@@ -33,6 +33,7 @@ AREAS: tuple[Area, ...] = (
     Area("Tasks", "/tasks/", "tasks"),
     Area("Experiments", "/experiments/", "experiments"),
     Area("Training", "/training/", "training", (Place("Datasets", "/training/datasets/"),)),
+    Area("Carbon", "/carbon/", "carbon", (Place("Budgets", "/carbon/budgets/"),)),
     Area(
         "System",
         "/system/",

@@ -127,6 +127,7 @@ class LedgerHour(models.Model):
     model_key = models.CharField(max_length=120, blank=True)
     location = models.CharField(max_length=16, blank=True)
     executions = models.PositiveBigIntegerField(default=0)
+    jobs = models.PositiveBigIntegerField(default=0, db_default=0)
     core_seconds = models.FloatField(default=0.0)
     wall_seconds = models.FloatField(default=0.0)
     tokens = models.PositiveBigIntegerField(default=0)

@@ -19,6 +19,13 @@ from apps.core.errors import NotFound
 FOR_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 KEPT_SECONDS = 5.0
 PAST_RUNS = 200
+UNIT_WORDS = {
+    Unit.DOLLARS: "dollars",
+    Unit.TOKENS: "tokens",
+    Unit.KWH: "kWh",
+    Unit.GRAMS: "g CO2e",
+    Unit.CORE_SECONDS: "core-s",
+}
 
 Where = Mapping[str, str]
 """What some use belongs to, by scope: {"user": "user_1", "experiment": "run_1", "task": "arc1:..."}."""
@@ -110,6 +117,17 @@ class Standing:
     def state(self) -> State:
         """Open, warned or spent."""
         return self.account.state
+
+    @property
+    def share(self) -> float:
+        """Of the limit, spent, at most all of it."""
+        return min(1.0, self.account.share)
+
+    @property
+    def words(self) -> str:
+        """The unit and the period."""
+        period = "in all" if self.budget.period == Period.ALL else f"a {self.budget.period}"
+        return f"{UNIT_WORDS[Unit(self.budget.unit)]} {period}"
 
     @property
     def percent(self) -> float:

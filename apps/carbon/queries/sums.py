@@ -17,9 +17,10 @@ DIMENSIONS = ("category", "kind", "strategy", "topic", "owner_key", "model_key",
 
 @dataclass(frozen=True)
 class Sums:
-    """What some executions used together. `without_grams` of them have no emissions known."""
+    """What some executions used together. `without_grams` of them have no emissions known; `jobs` began in that time."""
 
     executions: int = 0
+    jobs: int = 0
     core_seconds: float = 0.0
     wall_seconds: float = 0.0
     tokens: int = 0
@@ -45,7 +46,7 @@ class Sums:
 
 
 MEASURES = tuple(field.name for field in fields(Sums))
-COUNTED = frozenset({"executions", "tokens", "without_grams"})
+COUNTED = frozenset({"executions", "jobs", "tokens", "without_grams"})
 ROW_CATEGORY = "CASE WHEN category <> '' THEN category WHEN strategy_type IS NOT NULL THEN 'solving' ELSE 'other' END"
 """Rows of the version before have none."""
 _OF_ROW = {
@@ -57,6 +58,7 @@ _OF_ROW = {
     "model_key": "model_key",
     "location": "location",
     "executions": "1",
+    "jobs": "CASE WHEN attempt = 1 THEN 1 ELSE 0 END",
     "core_seconds": "cpu_seconds",
     "wall_seconds": "wall_seconds",
     "tokens": "COALESCE(total_tokens, 0)",

@@ -52,6 +52,7 @@ def _measures(row: ResourceUsage) -> tuple[float, ...]:
     joules, doubt = row.energy_joules, row.energy_uncertainty
     return (
         1,
+        1 if row.attempt == 1 else 0,
         row.cpu_seconds,
         row.wall_seconds,
         row.total_tokens or 0,

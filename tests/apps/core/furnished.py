@@ -6,8 +6,11 @@ import io
 
 from django.utils import timezone
 
+from apps.carbon.services import budget_create, budget_spec, usage_record
 from apps.core.accounts import api_key_create
 from apps.core.artefacts import artefact_record, artefact_store
+from apps.core.jobs.kinds import AttemptEnd
+from apps.core.jobs.reports import Usage
 from apps.core.models import Job, Service
 from apps.core.system_events import system_event_record
 from apps.experiments.documents import ExperimentSpec
@@ -80,7 +83,12 @@ def furnish(people: People) -> dict[str, str]:
         spec=TrainingJobCreate(name="Adder", base_model="llama-200k", dataset_id=dataset.pk, output_dir="adder"),
         by=people.owner,
     )
+    usage_record(ended=[AttemptEnd(job, 1, Usage(cpu_seconds=2.0, wall_seconds=2.0), "completed")])
+    spec_of_budget = budget_spec(
+        {"name": "Mine", "unit": "kwh", "scope": "user", "scope_key": people.owner.pk, "limit": 5}
+    )
     return {
+        "budget_id": budget_create(spec=spec_of_budget, by=people.owner).pk,
         "dataset_id": dataset.pk,
         "training_id": training.pk,
         "upload_id": DatasetUpload.objects.create(owner=people.owner, file_name="a.csv", size=3).pk,

@@ -40,6 +40,7 @@ RULES: dict[str, set[str]] = {
     "patch /api/v1/auth/users/{user_id}": ADMIN,
     "post /api/v1/system/events/{event_id}/resolve": ANY,
     "post /api/v1/jobs/cancel": ANY,
+    "post /api/v1/carbon/budgets": ANY,
     "post /api/v1/experiments": ANY,
     "post /api/v1/experiments/{experiment_id}/duplicate": ANY,
     "post /api/v1/training/jobs": ANY,
@@ -180,7 +181,7 @@ OWN = ("/account/", "/login/", "/logout/", "/healthz")
 """What everybody may do with what is theirs."""
 
 OF_CURATORS = ("/tasks/",)
-OF_ANYBODY = ("/experiments/new/", "/system/events/", "/system/jobs/cancel/")
+OF_ANYBODY = ("/carbon/budgets/", "/experiments/new/", "/system/events/", "/system/jobs/cancel/")
 
 
 @pytest.mark.parametrize("name", ["viewer", "other", "owner", "curator"])

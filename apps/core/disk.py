@@ -62,7 +62,9 @@ def writing_trouble() -> TerrariumError | None:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
+    seen = set[int]()
+    while error is not None and id(error) not in seen:  # an error may be raised from one that came of itself
+        seen.add(id(error))
         yield error
         error = error.__cause__
 

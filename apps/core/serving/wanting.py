@@ -37,11 +37,11 @@ def service_want(
     With another specification than before its process is replaced, which is for its owner or an admin. Without one it stays
     as it was. One that has failed stays failed until `service_restart` or a new specification; who waits for it is told why.
     """
+    if by is not None:
+        require_role(by, Role.RESEARCHER)
     known = kinds.get(kind)
     if len(key) > MAX_KEY or not key.isprintable():
         raise Invalid(f"The key of a service is at most {MAX_KEY} printable characters.", field="key")
-    if by is not None:
-        require_role(by, Role.RESEARCHER)
     standing = Service.objects.filter(kind=kind, key=key).first()
     if standing is None:
         made = _make(known, key, specification or {}, by)

@@ -83,7 +83,10 @@ def upload_append(*, upload_id: str, offset: int, body: Readable, by: User) -> D
     try:
         written = _write(upload, offset, body)
     except OSError as error:
-        raise trouble_of(error) or error from error
+        trouble = trouble_of(error)
+        if trouble is None:
+            raise
+        raise trouble from error
     taken = DatasetUpload.objects.filter(pk=upload.pk, received=offset)
     if not taken.update(received=offset + written, touched_at=Now()):
         raise _elsewhere(upload_get(upload_id=upload_id, by=by))

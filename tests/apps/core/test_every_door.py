@@ -40,6 +40,7 @@ RULES: dict[str, set[str]] = {
     "patch /api/v1/auth/users/{user_id}": ADMIN,
     "post /api/v1/system/events/{event_id}/resolve": ANY,
     "post /api/v1/jobs/cancel": ANY,
+    "post /api/v1/services": ANY,
     "post /api/v1/carbon/budgets": ANY,
     "post /api/v1/experiments": ANY,
     "post /api/v1/experiments/{experiment_id}/duplicate": ANY,
@@ -122,6 +123,7 @@ def _some_body(path: str) -> str:
         "/tasks": f'{{"raw_id": "m", "train_examples": {grids}, "tests": {grids}}}',
         "/tasks/difficulty": '{"task_ids": ["lab:a"], "difficulty_level": "hard"}',
         "/families": '{"family_name": "Mine"}',
+        "/services": '{"kind": "none"}',
         "/tasks/family": '{"task_ids": ["lab:a"], "family_id": null}',
         "/mapping": '{"shape": "chat", "messages": "m"}',
         "/datasets/{dataset_id}": '{"description": "mine"}',
@@ -181,7 +183,15 @@ OWN = ("/account/", "/login/", "/logout/", "/healthz")
 """What everybody may do with what is theirs."""
 
 OF_CURATORS = ("/tasks/",)
-OF_ANYBODY = ("/carbon/budgets/", "/experiments/new/", "/system/events/", "/system/jobs/cancel/")
+LISTS_OF_ANYBODY = ("/carbon/budgets/",)
+"""Where a form stands on the list itself: what is below has an owner."""
+OF_ANYBODY = (
+    "/experiments/new/",
+    "/system/events/",
+    "/system/jobs/cancel/",
+    "/training/datasets/new/",
+)
+OF_OWNERS = ("/carbon/budgets/", "/experiments/", "/system/jobs/", "/system/services/", "/training/")
 
 
 @pytest.mark.parametrize("name", ["viewer", "other", "owner", "curator"])
@@ -206,9 +216,9 @@ def _may_post(name: str, route: str) -> bool:
         return False
     if name == "curator" and route.startswith(OF_CURATORS):
         return True
-    if route.startswith(OF_ANYBODY):
+    if route in LISTS_OF_ANYBODY or route.startswith(OF_ANYBODY):
         return True
-    return name == "owner" and route.startswith(("/experiments/", "/system/jobs/", "/system/services/"))
+    return name == "owner" and route.startswith(OF_OWNERS)
 
 
 def test_every_writing_page_asks_for_the_csrf_token(people: People) -> None:

@@ -136,7 +136,7 @@ def test_every_setting_is_used_somewhere() -> None:
         for path in (ROOT / folder).rglob("*.py")
         if path.name != "env.py"
     )
-    code += "storage_root logs_dir"  # through the properties storage_path and logs_path
+    code += "storage_root logs_dir models_dir"  # through the properties storage_path, logs_path and models_path
     unused = [name for name in AppConfig.model_fields if not re.search(rf"\b{name}\b", code)]
     assert unused == []
 

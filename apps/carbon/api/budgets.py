@@ -15,7 +15,7 @@ from apps.carbon.models import Budget
 from apps.carbon.queries import budget_get, standings
 from apps.carbon.queries.budgets import Standing
 from apps.core.access import member
-from apps.core.api.schemas import SuccessResponse
+from apps.core.api.schemas import Strict, SuccessResponse
 from apps.core.pagination import Page, PageQuery, paginate
 
 
@@ -40,7 +40,7 @@ class BudgetOut(Schema):
     created_at: datetime
 
 
-class BudgetChange(Schema):
+class BudgetChange(Strict):
     """What is to be different; null is left as it is."""
 
     name: str | None = None

@@ -58,14 +58,20 @@ class SciOut(Schema):
     O_gco2e: float
     M_gco2e: float | None
     E_kwh: float
-    sci_gco2e_per_unit: float
+    sci_gco2e_per_unit: float | None
     embodied_included: bool
     records: int
     records_without_emissions: int
     methods: list[str]
 
 
-@router.get("/export", summary="The ledger as CSV, its own or codecarbon's emissions.csv", response={200: str})
+@router.get(
+    "/export",
+    summary="The ledger as CSV, its own or codecarbon's emissions.csv",
+    openapi_extra={
+        "responses": {200: {"description": "The rows.", "content": {"text/csv": {"schema": {"type": "string"}}}}}
+    },
+)
 def get_export(request: HttpRequest, asked: Query[ExportQuery]) -> HttpResponseBase:
     """Row by row, of any length."""
     rows = rows_of(asked.asked())

@@ -130,9 +130,9 @@ class Standing:
         return f"{UNIT_WORDS[Unit(self.budget.unit)]} {period}"
 
     @property
-    def percent(self) -> float:
-        """Of the limit, spent."""
-        return self.account.share * 100
+    def used(self) -> float:
+        """Of the limit, spent; more than 1 where it was overspent."""
+        return self.account.share
 
 
 def standings(budgets: QuerySet[Budget] | None = None) -> list[Standing]:

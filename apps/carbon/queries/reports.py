@@ -89,11 +89,6 @@ class Part:
     share: float
     """Of the energy of all."""
 
-    @property
-    def percent(self) -> float:
-        """The share in per cent."""
-        return 100 * self.share
-
 
 BREAKDOWNS = {
     "category": "category",

@@ -22,6 +22,7 @@ from apps.training.models import DatasetUpload
 
 KEPT_FOR = timedelta(days=1)
 _PIECE = 2**20
+_GONE = "This upload is gone: it was finished, dropped, or a day has passed. Begin again."
 _MAX_NAME = 255
 _MAX_OPEN = 20
 
@@ -64,7 +65,7 @@ def upload_get(*, upload_id: str, by: User) -> DatasetUpload:
     require_role(by, Role.VIEWER)
     found = None if "\x00" in upload_id else DatasetUpload.objects.filter(pk=upload_id).first()
     if found is None:
-        raise NotFound("This upload is gone: it was finished, dropped, or a day has passed. Begin again.")
+        raise NotFound(_GONE)
     return found
 
 
@@ -82,6 +83,8 @@ def upload_append(*, upload_id: str, offset: int, body: Readable, by: User) -> D
         raise _elsewhere(upload)
     try:
         written = _write(upload, offset, body)
+    except FileNotFoundError:
+        raise NotFound(_GONE) from None
     except OSError as error:
         trouble = trouble_of(error)
         if trouble is None:

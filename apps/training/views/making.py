@@ -82,7 +82,9 @@ def estimate(request: HttpRequest) -> HttpResponse:
     """How many examples the chosen tasks would make."""
     form = TasksForm(request.POST or None)
     words = ""
-    if form.is_valid() or not {"splits", "orientations", "recolourings", "orders"} & set(form.errors):
+    if form.is_bound and (
+        form.is_valid() or not {"splits", "orientations", "recolourings", "orders"} & set(form.errors)
+    ):
         try:
             tasks, examples = building.estimate(building.spec_from(building.TasksSpec, form.recipe()))
             words = format_html("{} tasks, at most {} examples", f"{tasks:,}", f"{examples:,}")

@@ -67,7 +67,7 @@ def test_a_budget_is_set_seen_and_deleted(researcher: User) -> None:
     assert made.scope_key == researcher.pk
     page = client.get("/carbon/budgets/").content.decode()
     assert "200 of 250 g CO2e a month" in page
-    assert "80.0 %: nearly spent" in page
+    assert "80.0\u202f%: nearly spent" in page
     assert client.post(f"/carbon/budgets/{made.pk}/delete/").status_code == 302
     assert not Budget.objects.exists()
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -265,7 +265,11 @@ def test_a_started_server_on_a_disk_that_fills_up_and_is_emptied(
     cookie = session_of(user)["cookie"]
     connection.close()
     lab = small_disk.var / "terrarium.sqlite3"
-    shutil.copy(shared_database.removeprefix("sqlite:///"), lab)
+    with (
+        closing(sqlite3.connect(shared_database.removeprefix("sqlite:///"))) as here,
+        closing(sqlite3.connect(lab)) as there,
+    ):
+        here.backup(there)  # a copy of the file would lack what is still in its log
     server = Server("", small_disk.var)
     server.start()
     try:

@@ -21,7 +21,7 @@ from tests.apps.core.live_lab import aside, make_member, session_of
 
 from .conftest import People, Program
 from .furnished import furnish
-from .walk import PAGES, READS, addresses, filled, operations, send
+from .walk import PAGES, READS, addresses, filled, operations, send, shown_by
 
 TEXTS = [
     "",
@@ -67,7 +67,7 @@ PLACES = [b"/login/", b"/account/", b"/api/v1/auth/me", b"/static/css/base.css",
 
 
 def sound(answer: Any, what: str) -> None:
-    assert answer.status_code < 500, f"{what}: {answer.status_code} {answer.content[:300]!r}"
+    assert answer.status_code < 500, f"{what}: {answer.status_code} {shown_by(answer)[:300]!r}"
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_no_query_breaks_a_page(people: People, route: str) -> None:
     for page in addresses(route, ids)[:1]:
         shown = browser.get(page)
         sound(shown, page)
-        named = {*PARAMETERS, *re.findall(r'name="(\w+)"', shown.content.decode("utf-8", "replace"))}
+        named = {*PARAMETERS, *re.findall(r'name="(\w+)"', shown_by(shown))}
         for value in TEXTS:
             sound(browser.get(page, dict.fromkeys(named, value.encode("utf-8", "replace"))), f"{page} {value[:40]!r}")
         for name in named:
@@ -180,7 +180,7 @@ def test_no_form_breaks_a_page(people: People, route: str) -> None:
     browser = Client(raise_request_exception=False)
     browser.force_login(people.admin)
     for page in addresses(route, ids):
-        shown = browser.get(page).content.decode("utf-8", "replace")
+        shown = shown_by(browser.get(page))
         named = {*re.findall(r'name="([\w.-]+)"', shown), "name", "next", "role", "ids", "action", "without", "sets"}
         usual = {
             "name": "A name",

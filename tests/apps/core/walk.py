@@ -70,6 +70,11 @@ def send(client: Client, method: str, path: str, body: str = "{}") -> Any:
     return client.generic(method.upper(), path, body, content_type="application/json")
 
 
+def shown_by(answer: Any) -> str:
+    """A page's text; a download has none that is looked at."""
+    return "" if answer.streaming else str(answer.content, "utf-8", "replace")
+
+
 def routes(patterns: list[Any] | None = None, prefix: str = "/") -> Iterator[str]:
     """The route of every page, with its parameters as Django writes them."""
     for pattern in get_resolver().url_patterns if patterns is None else patterns:

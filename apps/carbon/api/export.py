@@ -44,7 +44,7 @@ class SciQuery(TimeQuery):
     """Which functional unit, and how many; tokens are counted by the ledger."""
 
     unit: str = Field("execution", min_length=1, max_length=40)
-    units: float | None = Field(None, gt=0, allow_inf_nan=False)
+    units: float | None = Field(None, ge=1e-9, le=1e18)
     boundary: Literal["provider", "consumer"] = "consumer"
 
 
@@ -58,7 +58,7 @@ class SciOut(Schema):
     O_gco2e: float
     M_gco2e: float | None
     E_kwh: float
-    sci_gco2e_per_unit: float | None
+    sci_gco2e_per_unit: float
     embodied_included: bool
     records: int
     records_without_emissions: int

@@ -141,7 +141,7 @@ class Sweeper:
         with writing():
             done = upkeep.look_after_all()
         for name, found in done.items():
-            logger.warning("looked after %s: %d", name, found)
+            logger.info("looked after %s: %d", name, found)
 
     def forget(self) -> None:
         """What is past its retention, and files that nothing refers to."""

@@ -199,12 +199,13 @@ function place(piece, released = false) {
   htmx.swap(target, piece.innerHTML, { swapStyle: style });
 }
 
-// [data-live-hold]: nothing inside moves while the pointer is on it. New rows that wait are counted in
-// data-live-waiting, which is 0 when parts only changed.
+// [data-live-hold]: nothing inside moves while the pointer is on it, or with "menu" while a menu in it is open. New rows
+// that wait are counted in data-live-waiting, which is 0 when parts only changed.
 const held = new Map(); // holder -> pieces
 let watching;
 
 function holds(holder) {
+  if (holder.dataset.liveHold === "menu") return Boolean(holder.querySelector("details[data-menu][open]"));
   if (holder.querySelector("input[data-pick]:checked")) return true; // somebody is choosing rows
   return matchMedia("(hover: hover)").matches && holder.matches(":hover");
 }

@@ -174,6 +174,19 @@ def test_nothing_moves_under_the_pointer_and_what_waits_is_counted(played: Playe
     expect(page.locator("table")).not_to_have_attribute("data-live-waiting", "2")
 
 
+def test_an_open_menu_stays_until_it_is_closed(played: Played) -> None:
+    menu = '<div id="b" data-live-hold="menu"><details data-menu{}><summary>More</summary><button>{}</button></details></div>'
+    page = played.page
+    page.evaluate(
+        "markup => document.querySelector('#a').insertAdjacentHTML('afterend', markup)", menu.format(" open", "Stop")
+    )
+    played.send(menu.format("", "Start").replace("<div", '<div hx-swap-oob="true"'), "0-2")
+    expect(page.locator("#b")).to_have_attribute("data-live-waiting", "0")
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    page.evaluate("document.querySelector('#b details').open = false")
+    expect(page.locator("#b button")).to_have_text("Start")
+
+
 def test_a_live_part_that_leaves_the_page_closes_its_socket_and_a_new_one_opens(played: Played) -> None:
     page = played.page
     page.evaluate(

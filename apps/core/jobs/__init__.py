@@ -17,11 +17,12 @@ from apps.core.jobs.control import (
     topic_pause,
     topic_resume,
 )
-from apps.core.jobs.enqueue import JobSpec, job_enqueue, jobs_enqueue
+from apps.core.jobs.enqueue import SOON, JobSpec, job_enqueue, jobs_enqueue
 from apps.core.jobs.events import EventEntry, event_emit, events_emit
 from apps.core.jobs.many import CancelledJobs, jobs_cancel
 
 __all__ = [
+    "SOON",
     "CancelledJobs",
     "EventEntry",
     "JobSpec",

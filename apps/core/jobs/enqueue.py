@@ -60,6 +60,10 @@ class JobSpec:
     retry_of: str | None = None
 
 
+SOON = 10
+"""The priority of work that its owner sits and waits for: ahead of what they left running."""
+
+
 def job_enqueue(
     *,
     kind: str,

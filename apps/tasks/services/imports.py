@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from apps.core.access import require_role
 from apps.core.errors import Conflict, Invalid, NotFound
-from apps.core.jobs import job_cancel, job_enqueue
+from apps.core.jobs import SOON, job_cancel, job_enqueue
 from apps.core.jobs.kinds import Finished
 from apps.core.models import Job, JobStatus, Role, User
 from apps.tasks.content import make_task_id
@@ -147,7 +147,8 @@ def _read_now(files: Sequence[tuple[str, int, Source]], folder: Path) -> bool:
 
 
 def _enqueue(kind: str, record: TaskImport) -> Job:
-    return job_enqueue(kind=kind, payload={"import_id": record.pk}, owner=record.owner, topic=record.pk)
+    payload = {"import_id": record.pk}
+    return job_enqueue(kind=kind, payload=payload, owner=record.owner, topic=record.pk, priority=SOON)
 
 
 def sets_import(*, names: Iterable[str], by: User) -> TaskImport | ImportReport:

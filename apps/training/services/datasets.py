@@ -12,7 +12,7 @@ from apps.core.access import require_owner, require_role
 from apps.core.artefacts import artefact_record
 from apps.core.engine.artefacts import Stored
 from apps.core.errors import Conflict, Invalid
-from apps.core.jobs import job_cancel, job_enqueue
+from apps.core.jobs import SOON, job_cancel, job_enqueue
 from apps.core.models import Job, Role, User
 from apps.training.engine.faults import Unusable
 from apps.training.engine.mapping import mapped
@@ -38,7 +38,8 @@ def checked_name(name: str) -> str:
 
 def enqueue(kind: str, dataset: Dataset, **more: Any) -> Job:
     """A job about a dataset, whose topic moves its page."""
-    return job_enqueue(kind=kind, payload={"dataset_id": dataset.pk, **more}, owner=dataset.owner, topic=dataset.pk)
+    payload = {"dataset_id": dataset.pk, **more}
+    return job_enqueue(kind=kind, payload=payload, owner=dataset.owner, topic=dataset.pk, priority=SOON)
 
 
 def dataset_row(*, name: str, by: User | None, **columns: Any) -> Dataset:

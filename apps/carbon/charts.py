@@ -10,7 +10,7 @@ from apps.carbon.queries.reports import Point
 from apps.core.plots import HEIGHT, Plot
 from apps.core.words import THIN, energy, power
 
-_TOP, _BASE = 26, HEIGHT - 44
+_TOP, _BASE = 34, HEIGHT - 44
 _LEFT, _WIDTH = 9.0, 90.0
 PARTS = (("cpu_joules", "Processors"), ("gpu_joules", "Accelerators"), ("ram_joules", "Memory"))
 
@@ -47,8 +47,8 @@ def _svg(points: Sequence[Point], most: float) -> str:
     for share in (0.0, 0.5, 1.0):
         y = _BASE - share * (_BASE - _TOP)
         parts.append(
-            f'<line class="plot-rule" x1="{_LEFT}%" x2="{_LEFT + _WIDTH}%" y1="{y:.1f}" y2="{y:.1f}"/>'
-            f'<text class="plot-word" x="{_LEFT - 1}%" y="{y + 4:.1f}" text-anchor="end">{power(share * most) if share else 0}</text>'
+            f'<line class="plot-rule" x1="0" x2="{_LEFT + _WIDTH}%" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text class="plot-word" x="0" y="{y - 4:.1f}">{power(share * most) if share else 0}</text>'
         )
     for number, (name, _) in enumerate(PARTS, 1):
         bars = "".join(_bar(points, place, name, most) for place in range(len(points)))

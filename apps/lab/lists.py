@@ -101,7 +101,7 @@ SERVICES = ListPage(
     present=services.rows,
     page_size=25,
     nothing=Empty(
-        "No service has been wanted yet",
+        "No services yet",
         "What serves without end, such as a model server, is started when something first needs it and listed here.",
         icon="host",
     ),

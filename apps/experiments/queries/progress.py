@@ -31,22 +31,28 @@ class Preparation:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Why no cell of a run under way is worked on: its jobs' turn has not come, or nobody can take them now."""
+    """Why no cell of a run under way is worked on: its jobs' turn has not come, nobody can take them now, or all that
+    are left, `held` of them, were paused one by one, as a spent budget does it."""
 
     ahead: int = 0
     ahead_noun: str = "cell"
     preparation: Preparation | None = None
     queue_paused: bool = False
     no_worker: bool = False
+    held: int = 0
 
     @property
     def state(self) -> str:
-        """The word for it: `preparing` when only the solver is missing, else `queued`."""
+        """The word for it: `paused`, `preparing` when only the solver is missing, else `queued`."""
+        if self.held:
+            return "paused"
         return "preparing" if self.preparation and not self.queue_paused else "queued"
 
     @property
     def words(self) -> str:
         """What it waits for, in a few words."""
+        if self.held:
+            return f"{plural(self.held, 'cell')} paused, until you resume"
         if self.queue_paused:
             return f"the queue {QUEUE} is paused"
         if self.no_worker:
@@ -169,12 +175,25 @@ def _waits(run_ids: Sequence[str]) -> dict[str, Waiting]:
     paused = QueueState.objects.filter(queue=QUEUE, paused_at__isnull=False).exists()
     preparation = _preparation(workers)
     ahead = _ahead(run_ids)
+    held = _held([run_id for run_id in run_ids if run_id not in ahead])
     return {
         run_id: Waiting(
-            *ahead.get(run_id, (0, "cell")), preparation=preparation, queue_paused=paused, no_worker=not workers
+            *ahead.get(run_id, (0, "cell")),
+            preparation=preparation,
+            queue_paused=paused,
+            no_worker=not workers,
+            held=held.get(run_id, 0),
         )
         for run_id in run_ids
     }
+
+
+def _held(run_ids: Sequence[str]) -> dict[str, int]:
+    """How many jobs of these runs are paused while the run itself is not."""
+    if not run_ids:
+        return {}
+    paused = Job.objects.filter(topic__in=run_ids, status=JobStatus.PAUSED)
+    return dict(paused.order_by().values_list("topic").annotate(cells=Count("pk")))
 
 
 def _ahead(run_ids: Sequence[str]) -> dict[str, tuple[int, str]]:

@@ -152,9 +152,12 @@ def experiment_pause(*, experiment: Experiment, by: User) -> int:
 
 @transaction.atomic
 def experiment_resume(*, experiment: Experiment, by: User) -> None:
-    """Go on after a pause."""
+    """Go on after a pause, be it the experiment's or only that of cells, which a spent budget pauses."""
     require_owner(by, experiment.created_by_id)
     _jobs_hold(experiment)
+    run = latest_run(experiment)
+    if run.status == ExperimentStatus.IN_PROGRESS and topic_resume(topic=run.run_id, by=by):
+        return
     run = _move(experiment, frm=(ExperimentStatus.PAUSED,), to=ExperimentStatus.IN_PROGRESS, verb="resumed")
     topic_resume(topic=run.run_id, by=by)
 

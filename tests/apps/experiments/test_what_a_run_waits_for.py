@@ -11,12 +11,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apps.core.jobs import job_enqueue, kinds, queue_pause
-from apps.core.models import User, Worker
+from apps.core.errors import Conflict
+from apps.core.jobs import job_enqueue, job_pause, kinds, queue_pause
+from apps.core.models import Job, User, Worker
 from apps.experiments import queries
 from apps.experiments.models import Experiment
 from apps.experiments.queries import Preparation
-from apps.experiments.services import experiment_cancel, experiment_pause
+from apps.experiments.services import experiment_cancel, experiment_pause, experiment_resume
 from apps.tasks.models import ArcTask
 from tests.apps.experiments.conftest import begin, cells, end, make_task
 from tests.apps.experiments.test_figures_are_the_same_everywhere import item, plain, row
@@ -178,3 +179,23 @@ def test_a_paused_experiment_waits_for_nobody_but_its_owner(make: Make, tasks: l
     experiment_pause(experiment=made, by=owner)
     assert item(owner, made)["progress"]["waiting_for"] is None
     assert state(owner, made) == "paused 0 of 3 · 3 wait until you resume"
+
+
+def test_cells_paused_one_by_one_say_so_and_go_on_with_the_experiment(
+    make: Make, tasks: list[ArcTask], owner: User
+) -> None:
+    """As a spent budget pauses them: jobs, of an experiment that is under way."""
+    worker()
+    made = make()
+    for job in Job.objects.filter(status="queued"):
+        job_pause(job=job, by=None)
+    assert state(owner, made) == "paused 3 cells paused, until you resume"
+    page = text(client_of(owner).get(f"/experiments/{made.pk}/"))
+    assert f"/experiments/{made.pk}/do/resume/" in page
+    assert f"/experiments/{made.pk}/do/pause/" not in page
+    experiment_resume(experiment=made, by=owner)
+    assert set(Job.objects.values_list("status", flat=True)) == {"queued"}
+    made.refresh_from_db()
+    assert made.status == "in_progress"
+    with pytest.raises(Conflict):
+        experiment_resume(experiment=made, by=owner)

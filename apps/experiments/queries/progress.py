@@ -179,7 +179,7 @@ def _waits(run_ids: Sequence[str]) -> dict[str, Waiting]:
     return {
         run_id: Waiting(
             *ahead.get(run_id, (0, "cell")),
-            preparation=preparation,
+            preparation=None if run_id in held else preparation,
             queue_paused=paused,
             no_worker=not workers,
             held=held.get(run_id, 0),

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.hashers import make_password
 
 from apps.core.jobs.lease import claim
 from apps.core.jobs.reports import Usage
@@ -21,6 +20,7 @@ from apps.experiments.services import experiment_create, experiment_start
 from apps.tasks.content import content_columns, task_data
 from apps.tasks.criteria import TaskCriteria
 from apps.tasks.models import ArcTask
+from tests.apps.conftest import person
 from tests.patience import PATIENCE
 
 GRID = [[1, 0], [0, 1]]
@@ -44,29 +44,6 @@ def _strategies() -> Iterator[None]:
     registry._PATHS.clear()
     registry._PATHS.update(kept)
     registry._loaded.clear()
-
-
-def person(name: str, role: str) -> User:
-    """A member who can sign in."""
-    return User.objects.create(username=name, role=role, password=make_password(None))
-
-
-@pytest.fixture
-def owner(db: None) -> User:
-    """Owns what the tests make."""
-    return person("owner", Role.RESEARCHER)
-
-
-@pytest.fixture
-def teammate(db: None) -> User:
-    """Another researcher of the lab."""
-    return person("teammate", Role.RESEARCHER)
-
-
-@pytest.fixture
-def viewer(db: None) -> User:
-    """May look, not touch."""
-    return person("viewer", Role.VIEWER)
 
 
 @pytest.fixture

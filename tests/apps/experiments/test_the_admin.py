@@ -12,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from apps.core.models import Role, User
 from apps.experiments.models import Experiment, TaskSubmission
 from apps.tasks.models import ArcTask
-from tests.apps.experiments.conftest import cells, end, person
+from tests.apps.conftest import person
+from tests.apps.experiments.conftest import cells, end
 
 pytestmark = pytest.mark.django_db
 MODELS = [

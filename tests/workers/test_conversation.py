@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import sys
 import termios
@@ -126,7 +127,8 @@ def run(
 
     def note(*args: Any, **options: Any) -> Child:
         child = launched(*args, **options)
-        processes.append(psutil.Process(child.pid))
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may have ended already
+            processes.append(psutil.Process(child.pid))
         return child
 
     def end(execution: Execution, verdict: Verdict | None) -> None:

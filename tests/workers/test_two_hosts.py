@@ -41,6 +41,7 @@ def test_what_a_dead_host_ran_goes_to_the_other_and_its_place_is_free_again(flee
     until(lambda: not alive(lost), seconds=PATIENCE)
     fleet.worker(queues="agents", host="there")
     fleet.worker(queues="agents", host="here")
+    until(lambda: fleet.ask("job", job_id=ids[0])["attempts"][0]["outcome"] == "lost", seconds=PATIENCE)
     until(lambda: [fleet.status(one) for one in ids] == ["running", "running"], seconds=PATIENCE)
     (fleet.folder / "both-may-end").touch()
     attempts = [fleet.wait_for(one, "completed", seconds=PATIENCE)["attempts"] for one in ids]
